@@ -1,0 +1,43 @@
+"""The environment from top to bottom: configuration, networks, stores, services, gateway."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# Pulumi runs this folder, not the package: its modules are imported from the folder above.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import pulumi
+from pulumi.runtime import config as pulumi_config
+
+from infra import config, images, networks, outputs, secrets, stores
+from infra.container import Site
+from infra.context import Context
+from infra.gateway import component as gateway
+from infra.platform import auth, mail, rest
+
+
+def declare(stack: str, settings: config.StackConfig) -> None:
+    """Declare everything that the stack is made of."""
+    context = Context(
+        config=settings,
+        site=Site(stack, networks.declare(stack), protect_data=settings.protect_data),
+        images=images.ImageSource(settings.images),
+        keys=secrets.key_material(settings.keys, auth.issuer(settings.public_url)),
+    )
+
+    data = stores.declare(context)
+    services = [auth.declare(context, data.postgres), rest.declare(context, data.postgres)]
+    if settings.mail.enabled:
+        services.append(mail.declare(context))
+    entry = gateway.declare(context)
+    outputs.export(context, data, [*data.components, *services, entry])
+
+
+try:
+    raw = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+    declare(config.check_stack_name(pulumi.get_stack()), config.load(raw))
+except config.ConfigurationError as error:
+    # A RunError is shown as it is, without a traceback.
+    raise pulumi.RunError(str(error)) from None

@@ -1,0 +1,1 @@
+"""Services of the platform behind the gateway. Each module declares one."""

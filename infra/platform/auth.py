@@ -1,0 +1,75 @@
+"""Auth: sign-up, sessions and users, by GoTrue's API and GoTrue's settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra import keys
+from infra.container import ContainerService, ContainerSpec, HealthCheck
+from infra.stores import postgres
+
+if TYPE_CHECKING:
+    from infra.context import Context
+
+PORT = 9999
+ROLE = "auth_admin"
+
+
+def issuer(public_url: str) -> str:
+    """The `iss` of every token."""
+    return f"{public_url}/auth/v1"
+
+
+def environment(context: Context) -> dict[str, str]:
+    """Settings by GoTrue's names, so that GoTrue itself can stand in this place."""
+    auth, public_url = context.config.auth, context.config.public_url
+    return {
+        "API_EXTERNAL_URL": issuer(public_url),
+        "GOTRUE_API_HOST": "0.0.0.0",  # noqa: S104  (inside the container)
+        "GOTRUE_API_PORT": str(PORT),
+        # The password comes in a variable of its own: libpq's name for it, which both engines read.
+        "GOTRUE_DB_DATABASE_URL": (
+            f"postgres://{ROLE}@postgres:{postgres.PORT}/{postgres.DATABASE}?sslmode=disable"
+        ),
+        "GOTRUE_DISABLE_SIGNUP": str(not auth.signup).lower(),
+        "GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED": str(auth.anonymous_users).lower(),
+        "GOTRUE_EXTERNAL_EMAIL_ENABLED": "true",
+        "GOTRUE_JWT_ADMIN_ROLES": "service_role",
+        "GOTRUE_JWT_AUD": keys.AUDIENCE,
+        "GOTRUE_JWT_DEFAULT_GROUP_NAME": "authenticated",
+        "GOTRUE_JWT_EXP": str(auth.token_lifetime_seconds),
+        "GOTRUE_JWT_ISSUER": issuer(public_url),
+        "GOTRUE_MAILER_AUTOCONFIRM": str(auth.autoconfirm).lower(),
+        "GOTRUE_PASSWORD_MIN_LENGTH": str(auth.password_minimum_length),
+        "GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": str(auth.refresh_reuse_seconds),
+        "GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED": "true",
+        "GOTRUE_SITE_URL": auth.site_url,
+    }
+
+
+def declare(context: Context, database: postgres.Postgres) -> ContainerService:
+    """Declare the service."""
+    legacy = (
+        {"GOTRUE_JWT_SECRET": context.keys.apply(lambda keys: keys.legacy_secret or "")}
+        if context.config.keys.legacy
+        else {}
+    )
+    return ContainerService(
+        ContainerSpec(
+            component="auth",
+            image=context.images.reference("auth"),
+            user="1000:1000",
+            environment=environment(context),
+            secret_environment={
+                "GOTRUE_JWT_KEYS": context.keys.apply(lambda keys: keys.signing_keys),
+                "PGPASSWORD": database.role_passwords[ROLE],
+                **legacy,
+            },
+            networks=("backend", "data"),
+            health=HealthCheck(("http-check", f"http://127.0.0.1:{PORT}/health/ready")),
+            memory_mebibytes=192,
+            stop_grace_seconds=15,
+        ),
+        context.site,
+        after=[database.bootstrap],
+    )

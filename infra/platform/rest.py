@@ -1,0 +1,59 @@
+"""PostgREST: the REST API over PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra import keys
+from infra.container import ContainerService, ContainerSpec, HealthCheck
+from infra.stores import postgres
+
+if TYPE_CHECKING:
+    from infra.context import Context
+
+PORT = 3000
+ADMIN_PORT = 3001
+ROLE = "authenticator"
+
+
+def environment(context: Context) -> dict[str, str]:
+    """PostgREST's settings (https://docs.postgrest.org/en/v12/references/configuration.html)."""
+    rest = context.config.rest
+    openapi = {"service_role": "follow-privileges", "disabled": "disabled"}
+    return {
+        "PGRST_ADMIN_SERVER_PORT": str(ADMIN_PORT),
+        "PGRST_DB_ANON_ROLE": "anon",
+        "PGRST_DB_MAX_ROWS": str(rest.max_rows),
+        "PGRST_DB_POOL": str(rest.pool_size),
+        "PGRST_DB_SCHEMAS": ",".join(rest.schemas),
+        "PGRST_DB_URI": f"postgres://{ROLE}@postgres:{postgres.PORT}/{postgres.DATABASE}",
+        "PGRST_JWT_AUD": keys.AUDIENCE,
+        "PGRST_LOG_LEVEL": "warn",
+        "PGRST_OPENAPI_MODE": openapi[rest.openapi],
+        "PGRST_OPENAPI_SERVER_PROXY_URI": f"{context.config.public_url}/rest/v1",
+        "PGRST_SERVER_HOST": "0.0.0.0",  # noqa: S104  (inside the container)
+        "PGRST_SERVER_PORT": str(PORT),
+    }
+
+
+def declare(context: Context, database: postgres.Postgres) -> ContainerService:
+    """Declare the service."""
+    return ContainerService(
+        ContainerSpec(
+            component="rest",
+            image=context.images.reference("rest"),
+            user="1000:1000",
+            environment=environment(context),
+            secret_environment={
+                # Holds the symmetric key as well while legacy keys are on.
+                "PGRST_JWT_SECRET": context.keys.apply(lambda keys: keys.public_key_set),
+                "PGPASSWORD": database.role_passwords[ROLE],
+            },
+            networks=("backend", "data"),
+            health=HealthCheck(context.images.health_check("rest")),
+            memory_mebibytes=256,
+            cpu_shares=1024,
+        ),
+        context.site,
+        after=[database.bootstrap],
+    )

@@ -1,0 +1,129 @@
+"""Generated secrets: every password, key and token of an environment.
+
+Nothing is typed by a person. Values are stack resources, so they are kept in the state (encrypted)
+and stay the same until their generation counts up.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_random as random
+
+from infra import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.config import Keys
+
+ROLES: tuple[keys.Role, ...] = ("anon", "service_role")
+PASSWORD_LENGTH = 40
+SEED_BYTES = 32
+
+
+def password(name: str, generation: int) -> pulumi.Output[str]:
+    """A generated password of letters and digits, safe in a URL and a configuration file.
+
+    Args:
+        name: Whose password it is; the resource is `password-<name>-<generation>`.
+        generation: A new one gives a new password.
+    """
+    resource = random.RandomPassword(
+        f"password-{name}-{generation}", length=PASSWORD_LENGTH, special=False
+    )
+    result: pulumi.Output[str] = pulumi.Output.secret(resource.result)
+    return result
+
+
+def seed(name: str, generation: int) -> pulumi.Output[bytes]:
+    """32 random bytes that keys are derived from."""
+    resource = random.RandomBytes(f"seed-{name}-{generation}", length=SEED_BYTES)
+    encoded: pulumi.Output[str] = pulumi.Output.secret(resource.base64)
+    return encoded.apply(base64.b64decode)
+
+
+@dataclass(frozen=True)
+class IssuedKey:
+    """An API key as the gateway knows it: what a client sends, and what stands for it inside."""
+
+    value: str
+    role: keys.Role
+    token: str
+
+
+@dataclass(frozen=True)
+class KeyMaterial:
+    """Everything that is derived from the generated seeds, as one value."""
+
+    public_key_set: str
+    """JWKS for verifiers inside; holds the HS256 key too while legacy keys are on."""
+
+    signing_keys: str
+    """JWKs of the auth component, the current one with its private part."""
+
+    api_keys: tuple[IssuedKey, ...]
+    """Accepted API keys; the current generation first."""
+
+    legacy_secret: str | None
+    """HS256 secret of the legacy keys, where they are on."""
+
+    legacy_keys: Mapping[keys.Role, str]
+    """Legacy keys by role; empty where they are off."""
+
+    def current(self, role: keys.Role) -> str:
+        """The API key of the current generation."""
+        return next(key.value for key in self.api_keys if key.role == role)
+
+
+def key_material(config: Keys, issuer: str) -> pulumi.Output[KeyMaterial]:
+    """Generate the seeds of the accepted generations and derive everything from them.
+
+    Returns:
+        A secret output.
+    """
+    seeds = [seed("keys", generation) for generation in accepted_generations(config)]
+    legacy_secret = (
+        password("legacy-jwt", config.generation) if config.legacy else pulumi.Output.from_input("")
+    )
+    return pulumi.Output.secret(
+        pulumi.Output.all(*seeds, legacy_secret).apply(
+            lambda values: derive(values[:-1], values[-1] or None, issuer)
+        )
+    )
+
+
+def accepted_generations(config: Keys) -> list[int]:
+    """The current generation, then the previous one unless it is revoked."""
+    previous = config.generation - 1
+    keep_previous = previous >= 1 and not config.revoke_previous
+    return [config.generation, *([previous] if keep_previous else [])]
+
+
+def derive(seeds: list[bytes], legacy_secret: str | None, issuer: str) -> KeyMaterial:
+    """Derive keys and tokens. The first seed is the current generation's."""
+    signing_keys = [keys.signing_key(seed) for seed in seeds]
+    published = [key.public_jwk() for key in signing_keys]
+    symmetric = [keys.symmetric_jwk(legacy_secret)] if legacy_secret else []
+    legacy_keys = (
+        {role: keys.legacy_key(legacy_secret, role, issuer) for role in ROLES}
+        if legacy_secret
+        else {}
+    )
+    # The current key signs for every generation of API keys: revoking a generation only takes its
+    # keys out of the gateway's table.
+    tokens = {role: keys.role_token(signing_keys[0], role, issuer) for role in ROLES}
+    opaque = [(keys.api_key(seed, role), role) for seed in seeds for role in ROLES]
+    legacy = [(key, role) for role, key in legacy_keys.items()]
+    return KeyMaterial(
+        public_key_set=keys.key_set([*published, *symmetric]),
+        signing_keys=keys.key_set(
+            [key.private_jwk(signs=key is signing_keys[0]) for key in signing_keys]
+        ),
+        api_keys=tuple(IssuedKey(value, role, tokens[role]) for value, role in opaque + legacy),
+        legacy_secret=legacy_secret,
+        legacy_keys=legacy_keys,
+    )

@@ -1,0 +1,52 @@
+"""The Mongo store: documents over the MongoDB wire protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from infra.context import Context
+
+PORT = 27017
+USER = "plinth"
+
+
+@dataclass(frozen=True)
+class Mongo:
+    """A store and the password of its first user."""
+
+    server: ContainerService
+    password: pulumi.Output[str]
+
+
+def declare(context: Context) -> Mongo:
+    """Declare the store."""
+    password = context.password("mongo")
+    published = context.config.mongo.port
+    server = ContainerService(
+        ContainerSpec(
+            component="mongo",
+            image=context.images.reference("mongo"),
+            user="999:999",
+            environment={"MONGO_INITDB_ROOT_USERNAME": USER},
+            secret_environment={"MONGO_INITDB_ROOT_PASSWORD": password},
+            volumes=[DataVolume("mongo-data", context.images.data_directory("mongo"))],
+            temporary={
+                "/tmp": "rw,size=64m",  # noqa: S108  (a mount inside the container)
+                "/var/run/postgresql": "rw,size=1m,uid=999,gid=999,mode=0775",
+            },
+            networks=("backend", "data") if published else ("data",),
+            ports=[PublishedPort(PORT, published)] if published else (),
+            health=HealthCheck(context.images.health_check("mongo")),
+            memory_mebibytes=640,
+            shared_memory_mebibytes=128,
+            stop_grace_seconds=60,
+        ),
+        context.site,
+    )
+    return Mongo(server, password)

@@ -1,0 +1,76 @@
+"""Redis: queues, caches and change events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.container import (
+    FILES_DIRECTORY,
+    ContainerService,
+    ContainerSpec,
+    DataVolume,
+    HealthCheck,
+    PublishedPort,
+)
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from infra.context import Context
+
+PORT = 6379
+_MEMORY_MEBIBYTES = 192
+
+
+@dataclass(frozen=True)
+class Redis:
+    """A store and its password."""
+
+    server: ContainerService
+    password: pulumi.Output[str]
+
+
+def configuration(password: str) -> str:
+    """Content of redis.conf."""
+    settings = {
+        "bind": "0.0.0.0 -::*",
+        "port": str(PORT),
+        "protected-mode": "yes",
+        "requirepass": password,
+        "dir": "/data",
+        # Every write reaches the disk within a second; a snapshot would lose minutes.
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": '""',
+        # Half of the container's memory: a rewrite of the log may need as much again.
+        "maxmemory": f"{_MEMORY_MEBIBYTES // 2}mb",
+        # Queues live here: refuse a write rather than lose one.
+        "maxmemory-policy": "noeviction",
+    }
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
+
+
+def declare(context: Context) -> Redis:
+    """Declare the store."""
+    password = context.password("redis")
+    published = context.config.redis.port
+    server = ContainerService(
+        ContainerSpec(
+            component="redis",
+            image=context.images.reference("redis"),
+            user="999:999",
+            command=("redis-server", f"{FILES_DIRECTORY}/redis.conf"),
+            files={"redis.conf": password.apply(configuration)},
+            secret_environment={"REDISCLI_AUTH": password},
+            volumes=[DataVolume("redis-data", "/data")],
+            networks=("backend", "data") if published else ("data",),
+            ports=[PublishedPort(PORT, published)] if published else (),
+            # redis-cli ends with 0 whatever the answer was; -e makes an error answer count.
+            health=HealthCheck(("redis-cli", "-e", "ping")),
+            memory_mebibytes=_MEMORY_MEBIBYTES,
+            stop_grace_seconds=30,
+        ),
+        context.site,
+    )
+    return Redis(server, password)

@@ -1,0 +1,94 @@
+"""The stack `ci` as the tests see it: started once, read through its outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import docker
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "ci"
+
+COMPONENTS = (
+    "auth",
+    "db-bootstrap",
+    "gateway",
+    "mail",
+    "mongo",
+    "object-store",
+    "postgres",
+    "redis",
+    "rest",
+)
+SERVERS = tuple(name for name in COMPONENTS if name != "db-bootstrap")
+
+
+def run(*command: str, environment: dict[str, str] | None = None) -> str:
+    """Run a command in the checkout and return what it printed.
+
+    Raises:
+        AssertionError: It failed; carries all that it printed.
+    """
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, (
+        f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}"
+    )
+    return ended.stdout
+
+
+def pulumi(*arguments: str) -> str:
+    """Run a Pulumi command on the stack."""
+    return run("pulumi", *arguments, "--stack", NAME, "--non-interactive")
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """What the tests know of the stack: its outputs, and the engine it runs on."""
+
+    outputs: dict[str, Any]
+
+    @classmethod
+    def read(cls) -> RunningStack:
+        """Read the outputs, secret ones too."""
+        return cls(json.loads(pulumi("stack", "output", "--json", "--show-secrets")))
+
+    @cached_property
+    def engine(self) -> docker.DockerClient:
+        """The Docker engine."""
+        return docker.from_env()
+
+    def component(self, name: str) -> dict[str, Any]:
+        """What the program says about a component."""
+        component: dict[str, Any] = self.outputs["components"][name]
+        return component
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """What the engine says about a component's container."""
+        inspected: dict[str, Any] = self.engine.api.inspect_container(
+            self.component(name)["container"]
+        )
+        return inspected
+
+    def execute(self, name: str, *command: str) -> tuple[int, str]:
+        """Run a command in a component's container: exit code and all that it printed."""
+        container = self.engine.containers.get(self.component(name)["container"])
+        code, printed = container.exec_run(list(command))
+        return code, printed.decode(errors="replace")
+
+    def log(self, name: str) -> str:
+        """A component's log."""
+        container = self.engine.containers.get(self.component(name)["container"])
+        return str(container.logs().decode(errors="replace"))

@@ -1,0 +1,77 @@
+import asyncio
+import json
+import runpy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import mocks, rpc, stack
+
+ROOT = Path(__file__).resolve().parents[3]
+STACKS = ("dev", "ci", "prod")
+CONTAINER = "docker:index/container:Container"
+
+
+@dataclass
+class Recorder(mocks.Mocks):
+    """Stands in for the engine: keeps what is registered and answers as a provider would."""
+
+    resources: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """Inputs by resource name by type."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        inputs = _without_secret_marks(args.inputs)
+        self.resources.setdefault(args.typ, {})[args.name] = inputs
+        match args.typ:
+            case "random:index/randomPassword:RandomPassword":
+                computed: dict[str, object] = {"result": f"{args.name}-{'x' * inputs['length']}"}
+            case "random:index/randomBytes:RandomBytes":
+                computed = {"base64": "QUFB" * 10 + "QUE="}
+            case "docker:index/container:Container":
+                computed = {"exitCode": 0, "containerLogs": "done"}
+            case _:
+                computed = {}
+        return f"{args.name}-id", inputs | computed
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(f"the program asks the engine for {args.token}")
+
+
+def _without_secret_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        if rpc._special_sig_key in value:
+            return _without_secret_marks(value["value"])
+        return {name: _without_secret_marks(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_secret_marks(entry) for entry in value]
+    return value
+
+
+def run_program(stack_name: str, configuration: dict[str, Any]) -> Recorder:
+    """Run the whole program against the recorder."""
+    recorder = Recorder()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    mocks.set_mocks(recorder, project="plinth", stack=stack_name)
+    pulumi.runtime.set_all_config(
+        {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in configuration.items()
+        }
+    )
+
+    async def program() -> None:
+        runpy.run_path(str(ROOT / "infra"), run_name="__main__")
+        await stack.wait_for_rpcs()
+
+    asyncio.get_event_loop().run_until_complete(program())
+    return recorder
+
+
+@pytest.fixture(scope="session", params=STACKS)
+def program(request: pytest.FixtureRequest) -> Recorder:
+    """The program as each shipped stack runs it."""
+    file = yaml.safe_load((ROOT / f"Pulumi.{request.param}.yaml").read_text())
+    return run_program(request.param, file["config"])

@@ -1,0 +1,129 @@
+import json
+
+import pytest
+
+from infra.config import ConfigurationError, StackConfig, check_stack_name, load, parse
+
+DEVELOPMENT: dict[str, object] = {
+    "environment": "development",
+    "auth": {"autoconfirm": True},
+}
+PRODUCTION: dict[str, object] = {
+    "environment": "production",
+    "images": {"require_digest": True},
+    "protect_data": True,
+    "auth": {"signup": False},
+}
+
+
+def test_a_development_stack_needs_two_settings() -> None:
+    assert parse(DEVELOPMENT).environment == "development"
+
+
+def test_a_production_stack_with_safe_settings_is_accepted() -> None:
+    assert parse(PRODUCTION).protect_data
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"gatway": {}}, "plinth:gatway: no such setting; known here: auth, database"),
+        ({"gateway": {"prot": 1}}, "plinth:gateway.prot: no such setting; known here: bind_addr"),
+        ({"gateway": {"port": "abc"}}, "plinth:gateway.port: input should be a valid integer"),
+        ({"gateway": {"port": 70000}}, "plinth:gateway.port: input should be less than or equal"),
+        ({"gateway": {"cors_origins": ["*"]}}, "plinth:gateway.cors_origins.0: must be an origin"),
+        ({"gateway": {"public_url": "api"}}, "plinth:gateway.public_url: must be an http or https"),
+        ({"rest": {"schemas": []}}, "plinth:rest.schemas: tuple should have at least 1 item"),
+        ({"rest": {"schemas": ["a;b"]}}, "plinth:rest.schemas.0: must be a lower-case PostgreSQL"),
+        ({"images": {"source": "hub"}}, "plinth:images.source: input should be 'packages' or"),
+        ({"redis": {"port": 8000}}, "redis.port: port 8000 is also gateway.port; give one of them"),
+        ({"auth": {"signup": True}}, "auth.signup: confirmation mails are not sent yet"),
+    ],
+)
+def test_a_mistake_is_named_with_its_path(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse(DEVELOPMENT | values)
+    assert message in str(raised.value)
+
+
+def test_each_mistake_has_a_line_of_its_own() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse(DEVELOPMENT | {"one": 1, "two": 2})
+    assert len(str(raised.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"auth": {"autoconfirm": True}}, "auth.autoconfirm: true is not for production"),
+        ({"mail": {"enabled": True}}, "mail.enabled: true is not for production"),
+        ({"images": {"require_digest": False}}, "images.require_digest: false is not for prod"),
+        ({"protect_data": False}, "protect_data: false is not for production"),
+    ],
+)
+def test_production_refuses_what_is_only_safe_elsewhere(
+    setting: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        parse(PRODUCTION | setting)
+
+
+def test_the_public_url_defaults_to_the_published_port() -> None:
+    config = parse(DEVELOPMENT | {"gateway": {"port": 8123}})
+    assert config.public_url == "http://127.0.0.1:8123"
+
+
+def test_a_trailing_slash_of_the_public_url_is_dropped() -> None:
+    config = parse(DEVELOPMENT | {"gateway": {"public_url": "https://api.example.com/"}})
+    assert config.public_url == "https://api.example.com"
+
+
+def test_only_configured_ports_are_published() -> None:
+    config = parse(DEVELOPMENT | {"redis": {"port": 16379}})
+    assert config.published_ports() == {"gateway.port": 8000, "redis.port": 16379}
+
+
+def test_structured_values_arrive_as_json() -> None:
+    raw = {f"plinth:{key}": json.dumps(value) for key, value in DEVELOPMENT.items()}
+    assert load(raw) == parse(DEVELOPMENT)
+
+
+def test_plain_text_values_need_no_quotes() -> None:
+    raw = {"plinth:environment": "development", "plinth:auth": '{"autoconfirm":true}'}
+    assert load(raw).environment == "development"
+
+
+def test_keys_of_other_namespaces_are_left_alone() -> None:
+    raw = {
+        "docker:host": "ssh://host",
+        "plinth:environment": "test",
+        "plinth:auth": '{"signup":false}',
+    }
+    assert load(raw).environment == "test"
+
+
+def test_configuration_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parse(DEVELOPMENT).gateway.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["dev", "ci", "team-a", "a1"])
+def test_a_stack_name_that_a_container_can_carry_is_accepted(name: str) -> None:
+    assert check_stack_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["Dev", "1dev", "dev_1", "", "d" * 32, "a/b"])
+def test_another_stack_name_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="use a lower-case letter"):
+        check_stack_name(name)
+
+
+def test_every_setting_is_described() -> None:
+    definitions = StackConfig.model_json_schema()["$defs"]
+    undescribed = [
+        f"{section}.{name}"
+        for section, definition in definitions.items()
+        for name, setting in definition["properties"].items()
+        if "description" not in setting
+    ]
+    assert not undescribed
