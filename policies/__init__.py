@@ -1,0 +1,1 @@
+"""The policy pack: what Pulumi checks on every preview and every update."""
