@@ -1,6 +1,6 @@
 """Images as stack resources: built from this repository, or pulled.
 
-The catalogue says what there is; this module declares what a stack uses. Nothing that uses an
+The catalogue says what there is; this module declares what a stack uses. Nothing that runs an
 image knows which source it came from.
 """
 
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
     import pulumi
 
+    from infra.catalog import UpstreamImage
     from infra.config import Images
 
 ROOT = Path(__file__).resolve().parent.parent
-PLATFORM = "linux/amd64"
+
+_PLATFORM = "linux/amd64"
+_REPOSITORY = Path("..")
+"""Seen from this folder, where Pulumi runs the program. A path that names no machine keeps the
+state the same wherever the checkout is."""
 
 
 class ImageSource:
@@ -32,21 +37,58 @@ class ImageSource:
         self._config = config
         self._references: dict[str, pulumi.Output[str]] = {}
 
-    def reference(self, name: str) -> pulumi.Output[str]:
-        """What a container names to run the image.
+    def reference(self, component: str) -> pulumi.Output[str]:
+        """What a component's container names to run its image.
 
         Raises:
-            ConfigurationError: The image is to be pinned by digest, and the catalogue has none.
+            ConfigurationError: The stack requires digests and the catalogue has none for it.
         """
+        upstream = catalog.CATALOG[component].upstream
+        if self._config.source == "registry" and upstream:
+            return self._pulled(component, upstream)
+        return self._built(catalog.image_name(component))
+
+    def health_check(self, component: str) -> Sequence[str]:
+        """Command inside the image that tells whether the component serves."""
+        return catalog.CATALOG[component].health_check(self._config.source)
+
+    def data_directory(self, component: str) -> str:
+        """Where the component keeps its data inside the image."""
+        return catalog.CATALOG[component].data_directory(self._config.source)
+
+    def _built(self, name: str) -> pulumi.Output[str]:
         if name not in self._references:
-            declare = {"packages": self._built, "registry": self._pulled}
-            self._references[name] = declare[self._config.source](name)
+            build = catalog.BUILDS[name]
+            # Asked for as resources, so that they are there before what builds on them.
+            images = {
+                argument: self._built(other)
+                for argument, other in build.image_arguments.items()
+                if other != catalog.BASE
+            }
+            image = docker.Image(
+                f"{name}-image",
+                image_name=catalog.build_tag(name, ROOT),
+                build=docker.DockerBuildArgs(
+                    context=str(_REPOSITORY / build.context),
+                    dockerfile=str(_REPOSITORY / build.dockerfile),
+                    args={**catalog.build_arguments(name, ROOT), **images},
+                    platform=_PLATFORM,
+                    builder_version=docker.BuilderVersion.BUILDER_V1,
+                ),
+                skip_push=True,
+            )
+            self._references[name] = image.image_name
         return self._references[name]
 
-    def health_check(self, name: str) -> Sequence[str]:
-        """Command that tells whether the component serves, as its image has it."""
-        return catalog.CATALOG[name].health_check(self._config.source)
-
-    def data_directory(self, name: str) -> str:
-        """Where the image keeps its data."""
-        return catalog.CATALOG[name].data_directory(self._config.source)
+    def _pulled(self, component: str, upstream: UpstreamImage) -> pulumi.Output[str]:
+        if self._config.require_digest and upstream.digest is None:
+            raise ConfigurationError(
+                f"images.require_digest: {upstream.reference} has no digest in infra/catalog.py; "
+                "add the one that you trust, or set images.source: packages"
+            )
+        if component not in self._references:
+            image = docker.RemoteImage(
+                f"{component}-image", name=upstream.reference, keep_locally=True
+            )
+            self._references[component] = image.name
+        return self._references[component]

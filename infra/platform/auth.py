@@ -66,7 +66,7 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
                 **legacy,
             },
             networks=("backend", "data"),
-            health=HealthCheck(("http-check", f"http://127.0.0.1:{PORT}/health/ready")),
+            health=HealthCheck(context.images.health_check("auth")),
             memory_mebibytes=192,
             stop_grace_seconds=15,
         ),

@@ -78,10 +78,7 @@ def _server(context: Context, superuser_password: pulumi.Output[str]) -> Contain
             # A container on internal networks alone cannot publish a port.
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
-            # Over TCP: while the data directory is being made the server answers on its socket.
-            health=HealthCheck(
-                ("pg_isready", "--quiet", "--host=127.0.0.1", f"--username={SUPERUSER}")
-            ),
+            health=HealthCheck(context.images.health_check("postgres")),
             memory_mebibytes=512,
             shared_memory_mebibytes=128,
             cpu_shares=1024,

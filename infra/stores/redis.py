@@ -66,8 +66,7 @@ def declare(context: Context) -> Redis:
             volumes=[DataVolume("redis-data", "/data")],
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
-            # redis-cli ends with 0 whatever the answer was; -e makes an error answer count.
-            health=HealthCheck(("redis-cli", "-e", "ping")),
+            health=HealthCheck(context.images.health_check("redis")),
             memory_mebibytes=_MEMORY_MEBIBYTES,
             stop_grace_seconds=30,
         ),

@@ -1,0 +1,60 @@
+# Thin: every target runs one command of the package toolchain/. `make help` lists them.
+PYTHON ?= python3
+STACK ?= dev
+SERVICE ?=
+TOOLCHAIN := $(PYTHON) -m toolchain
+
+export YES
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview outputs down destroy logs ps seed doctor check test bench lock
+
+help: ## list the targets
+	@echo 'Plinth: a backend platform as one Pulumi program.'
+	@echo
+	@echo '  make TARGET [STACK=dev]'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name text; do printf '  %-10s%s\n' $$name "$$text"; done
+	@echo
+	@echo '  STACK=dev|ci|prod picks the environment: Pulumi.<stack>.yaml.'
+	@echo '  For plain pulumi commands: eval "$$(python3 -m toolchain env)"'
+
+up: ## prepare everything and bring the stack up
+	@$(TOOLCHAIN) up --stack '$(STACK)'
+
+preview: ## show what up would change
+	@$(TOOLCHAIN) preview --stack '$(STACK)'
+
+outputs: ## print the stack's outputs; SHOW_SECRETS=1 for the secret ones too
+	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(filter 1,$(SHOW_SECRETS)),--show-secrets)
+
+down: ## stop the stack; its data is kept
+	@$(TOOLCHAIN) down --stack '$(STACK)'
+
+destroy: ## remove the stack and its data; asks first (YES=1 answers)
+	@$(TOOLCHAIN) destroy --stack '$(STACK)'
+
+logs: ## print a container's log: SERVICE=auth
+	@$(TOOLCHAIN) logs --stack '$(STACK)' --service '$(SERVICE)'
+
+ps: ## list the stack's containers
+	@$(TOOLCHAIN) ps --stack '$(STACK)'
+
+seed: ## apply the example data (a todos table with owner policies)
+	@$(TOOLCHAIN) seed --stack '$(STACK)'
+
+doctor: ## say what this machine lacks, and how to mend it
+	@$(TOOLCHAIN) doctor --stack '$(STACK)'
+
+check: ## lint, types, unit and policy tests; needs no engine
+	@$(TOOLCHAIN) check
+
+test: ## every test, on a real stack (ci) too
+	@$(TOOLCHAIN) test
+
+bench: ## measure start, memory and the gateway
+	@$(TOOLCHAIN) bench --stack '$(STACK)'
+
+lock: ## compile the requirements files from their .in files
+	@$(TOOLCHAIN) lock

@@ -1,0 +1,1 @@
+"""Stand-in toolchain for machines that reach package mirrors only."""

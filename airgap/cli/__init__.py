@@ -1,0 +1,1 @@
+"""The Pulumi CLI, built from its Go modules."""

@@ -1,0 +1,1 @@
+"""Stand-in for ``pulumi-language-python``: runs Python programs and policy packs."""

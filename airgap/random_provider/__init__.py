@@ -1,0 +1,1 @@
+"""Stand-in for ``pulumi-resource-random``: generated values that are kept in the state."""

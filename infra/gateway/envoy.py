@@ -1,0 +1,150 @@
+"""The gateway's Envoy configuration (Envoy 1.40, API v3) as text.
+
+`render` is a pure function: the same settings give the same text, so a change of the text is a
+change of the gateway. The text holds keys and tokens and is a secret itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from infra.gateway.access_log import access_log
+from infra.gateway.clusters import clusters
+from infra.gateway.errors import local_reply_config
+from infra.gateway.filters import SECURITY_HEADERS, http_filters
+from infra.gateway.routes import ROUTES, Route, enabled_routes
+from infra.gateway.virtual_host import route_configuration
+from infra.gateway.xds import Json, typed
+
+if TYPE_CHECKING:
+    from infra.gateway.settings import GatewaySettings
+
+_HEADER_KIBIBYTES = 32
+_HEADER_COUNT = 100
+_CONNECTION_BUFFER_BYTES = 65_536
+_CONNECTIONS = 10_000
+_HTTP2_STREAMS = 100
+_HTTP2_STREAM_WINDOW_BYTES = 65_536
+_HTTP2_CONNECTION_WINDOW_BYTES = 1_048_576
+
+_HEADERS_TIMEOUT = "10s"
+_REQUEST_TIMEOUT = "60s"
+"""For the whole request to arrive: what ends a body that is sent a byte at a time."""
+
+_STREAM_IDLE_TIMEOUT = "120s"
+_CONNECTION_IDLE_TIMEOUT = "300s"
+
+_DRAIN_TIMEOUT = "5s"
+"""Between an HTTP/2 connection's first and last GOAWAY."""
+
+
+def render(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> str:
+    """Render the gateway's configuration as YAML.
+
+    Args:
+        settings: What differs between environments.
+        routes: The route table.
+    """
+    return yaml.safe_dump(
+        bootstrap(settings, routes), sort_keys=False, width=100, allow_unicode=True
+    )
+
+
+def bootstrap(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> Json:
+    """Envoy `Bootstrap` message as nested objects; see `render`."""
+    enabled = enabled_routes(settings.profiles, settings.rest_openapi, routes)
+    return {
+        "node": {"id": "gateway", "cluster": "plinth"},
+        # Loopback of the container's own namespace: other containers do not reach it.
+        "admin": {"address": _address("127.0.0.1", settings.admin_port)},
+        "overload_manager": _connection_limit(),
+        "static_resources": {
+            "listeners": [_listener(enabled, settings)],
+            "clusters": clusters(enabled, settings),
+        },
+    }
+
+
+def _listener(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
+    return {
+        "name": "public",
+        "address": _address("0.0.0.0", settings.listen_port),  # noqa: S104 - inside a container
+        "per_connection_buffer_limit_bytes": _CONNECTION_BUFFER_BYTES,
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "typed_config": _connection_manager(routes, settings),
+                    }
+                ]
+            }
+        ],
+    }
+
+
+def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
+    return typed(
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="public",
+        codec_type="AUTO",
+        # The address that limits count by, and the X-Forwarded-For that components see.
+        use_remote_address=True,
+        xff_num_trusted_hops=settings.trusted_proxies,
+        generate_request_id=True,
+        preserve_external_request_id=True,
+        always_set_request_id_in_response=True,
+        request_id_extension={
+            "typed_config": typed(
+                "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig",
+                pack_trace_reason=False,
+                use_request_id_for_trace_sampling=False,
+            )
+        },
+        # A component's Server header is removed by the header filter; none is added.
+        server_header_transformation="PASS_THROUGH",
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action="REJECT_REQUEST",
+        max_request_headers_kb=_HEADER_KIBIBYTES,
+        request_headers_timeout=_HEADERS_TIMEOUT,
+        request_timeout=_REQUEST_TIMEOUT,
+        stream_idle_timeout=_STREAM_IDLE_TIMEOUT,
+        drain_timeout=_DRAIN_TIMEOUT,
+        common_http_protocol_options={
+            "idle_timeout": _CONNECTION_IDLE_TIMEOUT,
+            "max_headers_count": _HEADER_COUNT,
+            # `X_User_Id` reads as `X-User-Id` to a CGI-style server.
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        http2_protocol_options={
+            "max_concurrent_streams": _HTTP2_STREAMS,
+            "initial_stream_window_size": _HTTP2_STREAM_WINDOW_BYTES,
+            "initial_connection_window_size": _HTTP2_CONNECTION_WINDOW_BYTES,
+        },
+        access_log=access_log(),
+        local_reply_config=local_reply_config(SECURITY_HEADERS),
+        http_filters=http_filters(routes, settings),
+        route_config=route_configuration(routes, settings),
+    )
+
+
+def _connection_limit() -> Json:
+    return {
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": typed(
+                    "envoy.extensions.resource_monitors.downstream_connections.v3"
+                    ".DownstreamConnectionsConfig",
+                    max_active_downstream_connections=_CONNECTIONS,
+                ),
+            }
+        ]
+    }
+
+
+def _address(host: str, port: int) -> Json:
+    return {"socket_address": {"address": host, "port_value": port}}

@@ -1,0 +1,290 @@
+"""The gateway's chain of HTTP filters, in the order in which a request passes them.
+
+Each filter has one duty; what differs between routes is overridden by the routes themselves
+(`virtual_host`), under the names below.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.gateway.errors import METADATA_NAMESPACE, ROLES
+from infra.gateway.xds import Json, http_filter_message, set_header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.gateway.routes import Route
+    from infra.gateway.settings import GatewaySettings
+
+CORS = "envoy.filters.http.cors"
+HEADERS = "envoy.filters.http.header_mutation"
+RATE_LIMIT = "envoy.filters.http.local_ratelimit"
+API_KEY = "envoy.filters.http.lua"
+TOKEN = "envoy.filters.http.jwt_authn"  # noqa: S105 - a filter's name
+ROLE = "envoy.filters.http.rbac"
+BODY = "envoy.filters.http.buffer"
+ROUTER = "envoy.filters.http.router"
+
+TOKEN_REQUIRED = "required"  # noqa: S105 - a name
+TOKEN_OPTIONAL = "optional"  # noqa: S105 - a name
+
+SECURITY_HEADERS: Json = [
+    set_header("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+    set_header("X-Content-Type-Options", "nosniff"),
+    set_header("X-Frame-Options", "DENY"),
+    set_header("Referrer-Policy", "strict-origin-when-cross-origin"),
+]
+
+_IDENTITY_HEADER_PREFIXES = (
+    "x-user-",
+    "x-service-",
+    "x-consumer-",
+    "x-credential-",
+    "x-authenticated-",
+    "x-auth-request-",
+    "x-jwt-",
+)
+_IDENTITY_HEADERS = (
+    "x-user",
+    "x-role",
+    "x-anonymous-consumer",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-access-token",
+    "x-forwarded-client-cert",
+    "x-remote-user",
+    "remote-user",
+    "x-real-ip",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method-override",
+    "forwarded",
+)
+_PROXY_HEADERS = ("x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix")
+"""Believed from a trusted proxy, removed otherwise."""
+
+_CLOCK_SKEW_SECONDS = 10
+_VERIFIED_TOKENS_KEPT = 2000
+"""Tokens per worker thread whose signature is not computed again; their times still are."""
+
+_CLIENT_ADDRESSES_KEPT = 20_000
+
+_RATE_LIMIT_KEY: Json = [
+    {
+        "metadata": {
+            "descriptor_key": "route",
+            "source": "ROUTE_ENTRY",
+            "metadata_key": {"key": METADATA_NAMESPACE, "path": [{"key": "route"}]},
+        }
+    },
+    # One customer holds a whole /64 of IPv6.
+    {"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}},
+]
+_SCRIPT = Path(__file__).with_name("api_key.lua")
+
+
+def http_filters(routes: Sequence[Route], settings: GatewaySettings) -> Json:
+    """The whole chain."""
+    limits = [rate_limit_filter(routes, settings)] if settings.rate_limits else []
+    return [
+        {"name": CORS, "typed_config": http_filter_message("cors.v3.Cors")},
+        header_filter(trusted_proxies=settings.trusted_proxies),
+        *limits,
+        {
+            "name": API_KEY,
+            "typed_config": api_key_script(settings, key_required=True, key_in_query=False),
+        },
+        token_filter(settings),
+        {"name": ROLE, "typed_config": http_filter_message("rbac.v3.RBAC", rules=role_rules())},
+        {
+            "name": BODY,
+            "typed_config": http_filter_message(
+                "buffer.v3.Buffer",
+                max_request_bytes=min((route.body_limit_bytes for route in routes), default=1),
+            ),
+        },
+        {"name": ROUTER, "typed_config": http_filter_message("router.v3.Router")},
+    ]
+
+
+def header_filter(*, trusted_proxies: int) -> Json:
+    """Remove identity that a client claims by header; add the security headers to answers."""
+    removed = (*_IDENTITY_HEADERS, *(() if trusted_proxies else _PROXY_HEADERS))
+    prefixes = [
+        {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}
+        for prefix in _IDENTITY_HEADER_PREFIXES
+    ]
+    return {
+        "name": HEADERS,
+        "typed_config": http_filter_message(
+            "header_mutation.v3.HeaderMutation",
+            mutations={
+                "request_mutations": [*({"remove": name} for name in removed), *prefixes],
+                "response_mutations": [
+                    {"remove": "server"},
+                    {"remove": "x-powered-by"},
+                    {"remove": "x-envoy-upstream-service-time"},
+                    *({"append": header} for header in SECURITY_HEADERS),
+                ],
+            },
+        ),
+    }
+
+
+def rate_limit_filter(routes: Sequence[Route], settings: GatewaySettings) -> Json:
+    """Count requests per route and client address; each pair has a bucket of its own."""
+    return {
+        "name": RATE_LIMIT,
+        "typed_config": http_filter_message(
+            "local_ratelimit.v3.LocalRateLimit",
+            stat_prefix="gateway",
+            # Asked for where no descriptor applies, which no limited route lets happen.
+            token_bucket=_bucket(1_000_000_000),
+            always_consume_default_token_bucket=False,
+            filter_enabled=_always(),
+            filter_enforced=_always(),
+            enable_x_ratelimit_headers="DRAFT_VERSION_03",
+            rate_limits=[{"actions": _RATE_LIMIT_KEY}],
+            max_dynamic_descriptors=_CLIENT_ADDRESSES_KEPT,
+            descriptors=[
+                {
+                    "entries": [
+                        {"key": "route", "value": route.name},
+                        # No value: a bucket for every address.
+                        {"key": "masked_remote_address"},
+                    ],
+                    "token_bucket": _bucket(requests_per_minute(route, settings)),
+                }
+                for route in routes
+            ],
+        ),
+    }
+
+
+def requests_per_minute(route: Route, settings: GatewaySettings) -> int:
+    """The configured limit of a route, or the table's."""
+    return settings.rate_limit_per_minute.get(route.name, route.requests_per_minute)
+
+
+def api_key_script(settings: GatewaySettings, *, key_required: bool, key_in_query: bool) -> Json:
+    """Lua filter that exchanges API keys, as the chain's default or for one route.
+
+    Args:
+        settings: Keys and their tokens.
+        key_required: Whether a request without a known key is refused.
+        key_in_query: Whether the key may come as query parameter `apikey`.
+    """
+    return http_filter_message(
+        "lua.v3.Lua",
+        default_source_code={
+            "inline_string": api_key_source(
+                settings, key_required=key_required, key_in_query=key_in_query
+            )
+        },
+        # Routes do not depend on the headers that the script changes.
+        clear_route_cache=False,
+    )
+
+
+def api_key_source(settings: GatewaySettings, *, key_required: bool, key_in_query: bool) -> str:
+    """Text of the script with its keys; see `api_key_script`."""
+    tokens = {
+        key.value.get_secret_value(): f"Bearer {key.token.get_secret_value()}"
+        for key in settings.api_keys
+    }
+    by_authorization = {f"Bearer {value}": token for value, token in tokens.items()}
+    return "\n".join(
+        (
+            f"local TOKEN_BY_KEY = {_lua_table(tokens)}",
+            f"local TOKEN_BY_AUTHORIZATION = {_lua_table(by_authorization)}",
+            f"local KEY_REQUIRED = {json.dumps(key_required)}",
+            f"local KEY_IN_QUERY = {json.dumps(key_in_query)}",
+            "",
+            _SCRIPT.read_text(encoding="utf-8"),
+        )
+    )
+
+
+def token_filter(settings: GatewaySettings) -> Json:
+    """Verify the bearer token: signature by the key set, issuer, audience, exp and nbf.
+
+    A key verifies its own algorithm only, whatever the token's header says.
+    """
+    provider = {"provider_name": "platform"}
+    return {
+        "name": TOKEN,
+        "typed_config": http_filter_message(
+            "jwt_authn.v3.JwtAuthentication",
+            providers={
+                "platform": {
+                    "issuer": settings.issuer,
+                    "audiences": [settings.audience],
+                    "local_jwks": {"inline_string": settings.jwks.get_secret_value()},
+                    # Named, because the default reads the query as well.
+                    "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
+                    "forward": True,
+                    "require_expiration": True,
+                    "clock_skew_seconds": _CLOCK_SKEW_SECONDS,
+                    "payload_in_metadata": "claims",
+                    "jwt_cache_config": {"jwt_cache_size": _VERIFIED_TOKENS_KEPT},
+                }
+            },
+            requirement_map={
+                TOKEN_REQUIRED: provider,
+                TOKEN_OPTIONAL: {
+                    "requires_any": {"requirements": [provider, {"allow_missing": {}}]}
+                },
+            },
+            rules=[{"match": {"prefix": "/"}, "requirement_name": TOKEN_REQUIRED}],
+            strip_failure_response=True,
+        ),
+    }
+
+
+def role_rules(roles: Sequence[str] = ROLES, *, token_optional: bool = False) -> Json:
+    """RBAC rules that let the given token roles pass.
+
+    Args:
+        roles: Values of the claim `role`.
+        token_optional: Whether a request without any token passes too.
+    """
+    principals = [
+        {
+            "sourced_metadata": {
+                "metadata_matcher": {
+                    "filter": TOKEN,
+                    "path": [{"key": "claims"}, {"key": "role"}],
+                    "value": {"string_match": {"exact": role}},
+                }
+            }
+        }
+        for role in roles
+    ]
+    without_token = [{"not_id": {"header": {"name": "authorization", "present_match": True}}}]
+    return {
+        "action": "ALLOW",
+        "policies": {
+            "role": {
+                "permissions": [{"any": True}],
+                "principals": [*principals, *(without_token if token_optional else [])],
+            }
+        },
+    }
+
+
+def _bucket(per_minute: int) -> Json:
+    return {"max_tokens": per_minute, "tokens_per_fill": per_minute, "fill_interval": "60s"}
+
+
+def _always() -> Json:
+    return {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+
+
+def _lua_table(entries: dict[str, str]) -> str:
+    # JSON strings of the characters that the settings admit are Lua strings as well.
+    fields = (f"[{json.dumps(key)}] = {json.dumps(value)}" for key, value in entries.items())
+    return "{ " + ", ".join(fields) + " }"

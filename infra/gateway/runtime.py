@@ -1,0 +1,30 @@
+"""What the gateway's container runs: Envoy under a script that stops it gracefully.
+
+The image has to hold `envoy`, `bash` and the usual small tools of a Debian or Ubuntu base.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.container import FILES_DIRECTORY
+
+CONFIGURATION_FILE = "envoy.yaml"
+START_FILE = "start.sh"
+START_SCRIPT = Path(__file__).with_name(START_FILE).read_text(encoding="utf-8")
+
+DRAIN_SECONDS = 20
+"""How long requests that are under way may take to end after a stop."""
+
+STOP_GRACE_SECONDS = DRAIN_SECONDS + 10
+
+
+def command(admin_port: int = 9901) -> list[str]:
+    """Command of the container: Envoy, stopped gracefully."""
+    return [
+        "bash",
+        f"{FILES_DIRECTORY}/{START_FILE}",
+        f"{FILES_DIRECTORY}/{CONFIGURATION_FILE}",
+        str(admin_port),
+        str(DRAIN_SECONDS),
+    ]

@@ -1,0 +1,150 @@
+"""What the gateway is told: addresses, keys, who issues tokens, and limits.
+
+The model refuses what would leave a hole or a gateway that cannot work, so a rendered
+configuration is one that holds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+import jwt
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from infra.gateway.routes import ROUTES, OpenApiAccess
+
+ApiKeyRole = Literal["anon", "service_role"]
+
+ALGORITHM_BY_KEY_TYPE = {"EC": "ES256", "oct": "HS256"}
+"""The one algorithm that each type of key of the key set may verify (RFC 8725, section 3.1)."""
+
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_.\-]{20,4096}")
+_ROUTE_NAMES = frozenset(route.name for route in ROUTES)
+
+
+class ApiKey(BaseModel):
+    """An API key and the token that takes its place behind the gateway."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: SecretStr
+    """The key as clients send it: an opaque key, or a legacy HS256 key."""
+
+    role: ApiKeyRole
+    token: SecretStr
+    """ES256 token with this role, of the gateway's issuer and audience."""
+
+    @field_validator("value", "token")
+    @classmethod
+    def _safe_characters(cls, credential: SecretStr) -> SecretStr:
+        # Both are written into the gateway's script: nothing that could end a string there.
+        if not _CREDENTIAL.fullmatch(credential.get_secret_value()):
+            raise ValueError("must be 20 to 4096 letters, digits, '_', '-' or '.'")
+        return credential
+
+
+class Upstream(BaseModel):
+    """Address of a component where it is not reached by its own name and port."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65535)
+
+
+class GatewaySettings(BaseModel):
+    """Everything that the rendered configuration depends on, besides the route table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen_port: int = Field(default=8000, ge=1, le=65535)
+    admin_port: int = Field(default=9901, ge=1, le=65535)
+    """On the loopback address of the gateway's own network namespace."""
+
+    api_keys: tuple[ApiKey, ...] = Field(min_length=1)
+    jwks: SecretStr
+    """JSON Web Key Set as text. Public EC keys; an `oct` key only while legacy keys are on."""
+
+    issuer: str = Field(min_length=1)
+    audience: str = "authenticated"
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: int = Field(default=0, ge=0, le=8)
+    """How many proxies in front of the gateway append to X-Forwarded-For. It decides which
+    address a client is counted by; too high a number lets clients choose their address."""
+
+    rate_limits: bool = True
+    rate_limit_per_minute: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = {}
+    """By route name, in place of the table's value."""
+
+    rest_openapi: OpenApiAccess = "service_role"
+    profiles: frozenset[str] = frozenset({"core"})
+    upstreams: dict[str, Upstream] = {}
+    """By component name; a component that is not named is reached by its own name and port."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _explicit_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if "*" in origin:
+                raise ValueError(
+                    f"{origin!r}: a wildcard cannot go with credentials; name each origin"
+                )
+            parts = urlsplit(origin)
+            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in {
+                "http",
+                "https",
+            }:
+                raise ValueError(
+                    f"{origin!r}: write scheme, host and port only, as in https://app.example.org"
+                )
+        return origins
+
+    @field_validator("rate_limit_per_minute")
+    @classmethod
+    def _known_routes(cls, limits: dict[str, int]) -> dict[str, int]:
+        if unknown := sorted(limits.keys() - _ROUTE_NAMES):
+            raise ValueError(
+                f"no such route: {', '.join(unknown)}; routes are {', '.join(sorted(_ROUTE_NAMES))}"
+            )
+        return limits
+
+    @field_validator("jwks")
+    @classmethod
+    def _verifying_keys(cls, jwks: SecretStr) -> SecretStr:
+        try:
+            keys = json.loads(jwks.get_secret_value())["keys"]
+        except (ValueError, KeyError, TypeError):
+            # The parser's message would quote the text, which may hold a symmetric key.
+            raise ValueError("must be a JSON Web Key Set: an object with a list `keys`") from None
+        if not keys:
+            raise ValueError("must hold at least one key")
+        for position, key in enumerate(keys):
+            where = f"key {position}"
+            if ALGORITHM_BY_KEY_TYPE.get(key.get("kty")) != key.get("alg", ""):
+                raise ValueError(f"{where}: must be an EC key with ES256 or an oct key with HS256")
+            if key["kty"] == "EC" and "d" in key:
+                raise ValueError(f"{where}: holds a private key; give the public part only")
+            if not key.get("kid"):
+                raise ValueError(f"{where}: needs a `kid`")
+        return jwks
+
+    @model_validator(mode="after")
+    def _tokens_fit(self) -> Self:
+        values = [key.value.get_secret_value() for key in self.api_keys]
+        if len(set(values)) != len(values):
+            raise ValueError("api_keys: the same value is listed twice")
+        for position, key in enumerate(self.api_keys):
+            try:
+                claims = jwt.decode(
+                    key.token.get_secret_value(), options={"verify_signature": False}
+                )
+            except jwt.DecodeError:
+                raise ValueError(f"api_keys[{position}].token: is not a JSON Web Token") from None
+            expected = {"iss": self.issuer, "aud": self.audience, "role": key.role}
+            for claim, value in expected.items():
+                if claims.get(claim) != value:
+                    raise ValueError(f"api_keys[{position}].token: claim {claim} must be {value!r}")
+        return self

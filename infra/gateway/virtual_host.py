@@ -1,0 +1,238 @@
+"""The route table as Envoy routes, with what each path demands of the filters."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from infra.gateway import filters
+from infra.gateway.errors import METADATA_NAMESPACE
+from infra.gateway.routes import HEALTH_PATH, Access, PathRule, Route
+from infra.gateway.xds import DISABLED, Json, http_filter_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.gateway.settings import GatewaySettings
+
+_CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+_CORS_REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Content-Profile",
+    "Accept-Profile",
+    "apikey",
+    "x-client-info",
+    "X-Request-ID",
+    "Prefer",
+    "Range",
+    "x-supabase-api-version",
+    "x-upsert",
+    "Tus-Resumable",
+    "Upload-Length",
+    "Upload-Metadata",
+    "Upload-Offset",
+)
+_CORS_RESPONSE_HEADERS = (
+    "X-Request-ID",
+    "Content-Range",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "Retry-After",
+)
+_CORS_MAX_AGE_SECONDS = 3600
+
+_UNCHECKED = (
+    filters.RATE_LIMIT,
+    filters.API_KEY,
+    filters.TOKEN,
+    filters.ROLE,
+    filters.BODY,
+)
+"""Filters that have no part in an answer of the gateway's own."""
+
+_RETRIED_METHODS = ("GET", "HEAD", "OPTIONS")
+
+_UPSTREAM_HEADERS_REMOVED = (
+    # The gateway alone says which origins may read an answer.
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "via",
+)
+
+
+def route_configuration(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
+    """Envoy `RouteConfiguration` with one virtual host for every name."""
+    return {
+        "name": "gateway",
+        "response_headers_to_remove": list(_UPSTREAM_HEADERS_REMOVED),
+        "virtual_hosts": [
+            {
+                "name": "gateway",
+                "domains": ["*"],
+                "typed_per_filter_config": {filters.CORS: _cors_policy(settings)},
+                "routes": [
+                    _own_answer(
+                        "health",
+                        {"path": HEALTH_PATH},
+                        settings,
+                        200,
+                        '{"status":"ok"}',
+                    ),
+                    *(
+                        envoy_route
+                        for route in routes
+                        for envoy_route in _envoy_routes(route, settings)
+                    ),
+                    _own_answer("none", {"prefix": "/"}, settings, 404),
+                ],
+            }
+        ],
+    }
+
+
+def _cors_policy(settings: GatewaySettings) -> Json:
+    return http_filter_message(
+        "cors.v3.CorsPolicy",
+        allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
+        allow_methods=_CORS_METHODS,
+        allow_headers=", ".join(_CORS_REQUEST_HEADERS),
+        expose_headers=", ".join(_CORS_RESPONSE_HEADERS),
+        max_age=str(_CORS_MAX_AGE_SECONDS),
+        allow_credentials=True,
+        # A preflight of another origin ends here too, without the headers that would allow it.
+        forward_not_matching_preflights=False,
+    )
+
+
+def _envoy_routes(route: Route, settings: GatewaySettings) -> Iterator[Json]:
+    # Longer paths first: Envoy takes the first route that matches.
+    for rule in sorted(route.rules, key=lambda rule: len(rule.path), reverse=True):
+        yield from _rule_routes(route, rule, settings)
+    yield from _rule_routes(route, PathRule("/", route.access), settings)
+
+
+def _rule_routes(route: Route, rule: PathRule, settings: GatewaySettings) -> Iterator[Json]:
+    below = "" if rule.path == "/" else rule.path
+    path = route.prefix + below
+    rewritten = route.upstream_prefix.rstrip("/") + below
+    # With and without a trailing slash; a prefix match alone would take `/rest/v1x` as well.
+    yield _envoy_route(route, rule, {"path": path}, rewritten or "/", settings)
+    slash_match = {"path" if rule.exact else "prefix": f"{path}/"}
+    yield _envoy_route(route, rule, slash_match, f"{rewritten}/", settings)
+
+
+def _envoy_route(
+    route: Route, rule: PathRule, match: Json, rewritten: str, settings: GatewaySettings
+) -> Json:
+    if rule.access is Access.DENIED:
+        return _own_answer(f"{route.name}-denied", match, settings, 404)
+    per_minute = filters.requests_per_minute(route, settings)
+    return {
+        "name": route.name,
+        "stat_prefix": route.name,
+        "match": match,
+        "metadata": {
+            "filter_metadata": {
+                METADATA_NAMESPACE: {
+                    "route": route.name,
+                    # Seconds until the bucket holds a token again.
+                    "retry_after": str(math.ceil(60 / per_minute)),
+                }
+            }
+        },
+        "route": {
+            "cluster": route.component,
+            "prefix_rewrite": rewritten,
+            "timeout": f"{route.timeout_seconds}s",
+            "retry_policy": _retry_policy(),
+            **({"upgrade_configs": [{"upgrade_type": "websocket"}]} if route.websocket else {}),
+        },
+        "typed_per_filter_config": {
+            filters.BODY: _body_limit(route),
+            **_credential_overrides(route, rule.access, settings),
+        },
+    }
+
+
+def _body_limit(route: Route) -> Json:
+    if route.websocket:
+        # What follows an upgrade is no body, and to wait for its end would be to wait for ever.
+        return DISABLED
+    return http_filter_message(
+        "buffer.v3.BufferPerRoute", buffer={"max_request_bytes": route.body_limit_bytes}
+    )
+
+
+def _credential_overrides(
+    route: Route, access: Access, settings: GatewaySettings
+) -> dict[str, Json]:
+    overrides = {}
+    if access is Access.PUBLIC or route.websocket:
+        overrides[filters.API_KEY] = http_filter_message(
+            "lua.v3.LuaPerRoute",
+            source_code={
+                "inline_string": filters.api_key_source(
+                    settings,
+                    key_required=access is not Access.PUBLIC,
+                    key_in_query=route.websocket,
+                )
+            },
+        )
+    if access is Access.PUBLIC:
+        overrides[filters.TOKEN] = http_filter_message(
+            "jwt_authn.v3.PerRouteConfig", requirement_name=filters.TOKEN_OPTIONAL
+        )
+        overrides[filters.ROLE] = _role_override(filters.role_rules(token_optional=True))
+    if access is Access.SERVICE_ROLE:
+        overrides[filters.ROLE] = _role_override(filters.role_rules(("service_role",)))
+    return overrides
+
+
+def _role_override(rules: Json) -> Json:
+    return http_filter_message("rbac.v3.RBACPerRoute", rbac={"rules": rules})
+
+
+def _retry_policy() -> Json:
+    # Both conditions mean that the component has not seen the request.
+    return {
+        "retry_on": "connect-failure,reset-before-request",
+        "num_retries": 1,
+        "retriable_request_headers": [
+            {"name": ":method", "string_match": {"exact": method}} for method in _RETRIED_METHODS
+        ],
+    }
+
+
+def _own_answer(
+    name: str, match: Json, settings: GatewaySettings, status: int, body: str = ""
+) -> Json:
+    checked = [
+        filter_name
+        for filter_name in _UNCHECKED
+        if settings.rate_limits or filter_name != filters.RATE_LIMIT
+    ]
+    json_body = (
+        {
+            "response_headers_to_add": [
+                {"header": {"key": "Content-Type", "value": "application/json"}}
+            ]
+        }
+        if body
+        else {}
+    )
+    return {
+        "name": name,
+        "match": match,
+        "direct_response": {
+            "status": status,
+            **({"body": {"inline_string": body}} if body else {}),
+        },
+        **json_body,
+        "typed_per_filter_config": dict.fromkeys(checked, DISABLED),
+    }

@@ -1,0 +1,1 @@
+"""The platform's own services: one folder each, plus the library they share."""

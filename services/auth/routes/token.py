@@ -1,0 +1,162 @@
+"""`POST /token`: the password and refresh_token grants."""
+
+import uuid
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse
+
+from services.auth import sessions, store
+from services.auth.access_tokens import token_answer
+from services.auth.bodies import PasswordGrant, RefreshTokenGrant, documented
+from services.auth.context import AuthContext, Context, RequestClient
+from services.auth.errors import AuthError, WeakPasswordError, validation_failed
+from services.auth.models import Client, RefreshToken, Session, User
+from services.auth.sign_in import begin_session
+from services.auth.values import only_one_contact
+
+router = APIRouter(tags=["token"])
+
+
+@router.post("/token", openapi_extra=documented(PasswordGrant))
+async def token(
+    request: Request,
+    context: Context,
+    client: RequestClient,
+    grant_type: Annotated[str, Query()] = "",
+) -> JSONResponse:
+    """Hand out an access token and a refresh token."""
+    if grant_type == "password":
+        credentials = PasswordGrant.from_bytes(await request.body())
+        return JSONResponse(await _password_grant(credentials, context, client))
+    if grant_type == "refresh_token":
+        refresh = RefreshTokenGrant.from_bytes(await request.body())
+        return JSONResponse(await _refresh_token_grant(refresh, context, client))
+    raise AuthError(400, "invalid_credentials", "unsupported_grant_type")
+
+
+async def _password_grant(
+    body: PasswordGrant, context: AuthContext, client: Client
+) -> dict[str, Any]:
+    if error := only_one_contact(body.email, body.phone, action="login"):
+        raise error
+    if body.phone:
+        raise AuthError(422, "phone_provider_disabled", "Phone logins are disabled")
+    if not body.email:
+        raise validation_failed("missing email or phone")
+    if not context.settings.email_enabled:
+        raise AuthError(422, "email_provider_disabled", "Email logins are disabled")
+    async with context.database.connection("find_user") as connection:
+        user = await store.load_user_by_email(
+            connection, body.email.lower(), context.settings.jwt_audience
+        )
+    # No connection is held while bcrypt works, and it works as long for an unknown address.
+    if not await context.passwords.verify(body.password, user.encrypted_password if user else None):
+        context.events.labels("login_refused").inc()
+        raise AuthError(400, "invalid_credentials", "Invalid login credentials")
+    if user is None:
+        raise RuntimeError("a password was verified without a user")
+    if user.is_banned:
+        raise AuthError(400, "user_banned", "User is banned")
+    if not user.is_confirmed:
+        raise AuthError(400, "email_not_confirmed", "Email not confirmed")
+    async with context.database.transaction("login") as connection:
+        current = await store.lock_user(connection, user.id)
+        if current is None or current.encrypted_password != user.encrypted_password:
+            # Deleted, or the password changed while the old one was verified.
+            raise AuthError(400, "invalid_credentials", "Invalid login credentials")
+        await store.add_audit_entry(connection, "login", actor=user, traits={"provider": "email"})
+        user, session, refresh_token = await begin_session(connection, user.id, "password", client)
+    context.events.labels("login").inc()
+    answer = token_answer(context, user, session, refresh_token)
+    return {**answer, "weak_password": _weakness(context, body.password)}
+
+
+def _weakness(context: AuthContext, password: str) -> dict[str, Any] | None:
+    """Why an existing password would not be accepted today; None when it would."""
+    try:
+        context.passwords.check_strength(password)
+    except WeakPasswordError as weakness:
+        return {"message": weakness.message, "reasons": list(weakness.reasons)}
+    return None
+
+
+async def _refresh_token_grant(
+    body: RefreshTokenGrant, context: AuthContext, client: Client
+) -> dict[str, Any]:
+    if not body.refresh_token:
+        raise validation_failed("Refresh token is not valid")
+    async with context.database.transaction("refresh") as connection:
+        user, session, used = await _lock_family(connection, body.refresh_token)
+        issued = await _exchange(connection, context, used, session, user, client)
+        user = await store.load_user(connection, user.id) or user
+    # Raised outside of the transaction, which has revoked the family and must keep that.
+    if issued is None:
+        context.events.labels("refresh_token_reused").inc()
+        raise AuthError(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
+    context.events.labels("token_refreshed").inc()
+    return token_answer(context, user, session, issued)
+
+
+async def _lock_family(
+    connection: asyncpg.Connection, token: str
+) -> tuple[User, Session, RefreshToken]:
+    """User, session and refresh token, with user and session locked.
+
+    Everyone who refreshes a token of the same session waits here for the one who came first, and
+    then sees what that one left.
+    """
+    found = await sessions.find_refresh_token(connection, token)
+    if found is None:
+        raise _refresh_token_not_found()
+    user = await store.lock_user(connection, found.user_id)
+    if user is None:
+        raise _refresh_token_not_found()
+    if user.is_banned:
+        raise AuthError(400, "user_banned", "Invalid Refresh Token: User Banned")
+    session_id = found.session_id or uuid.UUID(int=0)
+    session = await sessions.lock_session(connection, session_id)
+    current = await sessions.find_refresh_token(connection, token)
+    if session is None or current is None:
+        raise AuthError(400, "session_not_found", "Invalid Refresh Token: No Valid Session Found")
+    if session.has_ended:
+        raise AuthError(400, "session_expired", "Invalid Refresh Token: Session Expired")
+    return user, session, current
+
+
+async def _exchange(  # noqa: PLR0913, PLR0917  (one step of one transaction)
+    connection: asyncpg.Connection,
+    context: AuthContext,
+    used: RefreshToken,
+    session: Session,
+    user: User,
+    client: Client,
+) -> str | None:
+    """Refresh token to answer with; None when the used one was stolen or kept too long.
+
+    A revoked token is taken once more when the active token is its own child (the client has lost
+    the answer), or within the reuse interval (several clients share a session and refresh at once).
+    Both get the active token, never a new one, so that a family has one active token at any time.
+    """
+    if not used.revoked:
+        await store.add_audit_entry(connection, "token_refreshed", actor=user)
+        issued = await sessions.replace_refresh_token(connection, used, session)
+        await store.add_audit_entry(connection, "token_revoked", actor=user)
+        await sessions.record_refresh(connection, session.id, client)
+        await store.record_sign_in(connection, user.id, is_new=False)
+        return issued
+    active = await sessions.find_active_refresh_token(connection, session.id)
+    recently = used.age_seconds <= context.settings.refresh_token_reuse_seconds
+    if active is not None and (active.parent == used.token or recently):
+        await store.add_audit_entry(connection, "token_refreshed", actor=user)
+        return active.token
+    if context.settings.refresh_token_rotation_enabled:
+        await sessions.revoke_family(connection, session.id)
+    return None
+
+
+def _refresh_token_not_found() -> AuthError:
+    return AuthError(
+        400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found"
+    )

@@ -1,0 +1,49 @@
+"""Endpoints of GoTrue that this version does not offer: each answers 404, in GoTrue's error form.
+
+They are named one by one, because clients of GoTrue know them and understand its error form, while
+a path that GoTrue does not have either gets its router's plain 404.
+"""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse
+
+from services.auth.errors import AuthError
+
+UNAVAILABLE_PATHS = (
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/admin/audit",
+    "/admin/generate_link",
+    "/admin/sso/providers",
+    "/admin/sso/providers/{provider_id}",
+    "/admin/users/{user_id}/factors",
+    "/admin/users/{user_id}/factors/{factor_id}",
+    "/authorize",
+    "/callback",
+    "/factors",
+    "/factors/{factor_id}",
+    "/factors/{factor_id}/challenge",
+    "/factors/{factor_id}/verify",
+    "/invite",
+    "/magiclink",
+    "/otp",
+    "/reauthenticate",
+    "/recover",
+    "/resend",
+    "/sso",
+    "/sso/saml/acs",
+    "/sso/saml/metadata",
+    "/user/identities/authorize",
+    "/user/identities/{identity_id}",
+    "/verify",
+)
+
+router = APIRouter(include_in_schema=False)
+
+
+async def _not_offered() -> JSONResponse:
+    raise AuthError(404, "feature_disabled", "This endpoint is not offered by this version")
+
+
+for _path in UNAVAILABLE_PATHS:
+    router.add_api_route(_path, _not_offered, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

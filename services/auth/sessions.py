@@ -1,0 +1,187 @@
+"""The SQL of sessions and refresh tokens."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import string
+import uuid
+from typing import TYPE_CHECKING, Literal
+
+from services.auth.models import NO_USER, Client, RefreshToken, Session
+
+if TYPE_CHECKING:
+    import asyncpg
+
+AuthenticationMethod = Literal["password", "anonymous"]
+
+_TOKEN_CHARACTERS = string.ascii_lowercase + "234567"
+_TOKEN_LENGTH = 12
+
+
+def new_refresh_token() -> str:
+    """12 characters of base32, 60 bits, as GoTrue's."""
+    return "".join(secrets.choice(_TOKEN_CHARACTERS) for _ in range(_TOKEN_LENGTH))
+
+
+async def start_session(
+    connection: asyncpg.Connection,
+    user_id: uuid.UUID,
+    method: AuthenticationMethod,
+    client: Client,
+) -> tuple[uuid.UUID, str]:
+    """Begin a session. Returns its id and its first refresh token."""
+    session_id = uuid.uuid4()
+    await connection.execute(
+        """insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip)
+           values ($1, $2, now(), now(), 'aal1', $3, $4)""",
+        session_id,
+        user_id,
+        client.user_agent,
+        _inet(client),
+    )
+    await connection.execute(
+        """insert into auth.mfa_amr_claims (
+             id, session_id, created_at, updated_at, authentication_method
+           ) values (gen_random_uuid(), $1, now(), now(), $2)""",
+        session_id,
+        method,
+    )
+    return session_id, await _insert_refresh_token(connection, user_id, session_id, parent=None)
+
+
+async def load_session(connection: asyncpg.Connection, session_id: uuid.UUID) -> Session | None:
+    """Session with the methods that it was authenticated by."""
+    row = await connection.fetchrow(
+        "select id, user_id, aal::text, not_after from auth.sessions where id = $1", session_id
+    )
+    if row is None:
+        return None
+    methods = await connection.fetch(
+        """select authentication_method, updated_at from auth.mfa_amr_claims
+           where session_id = $1 order by updated_at desc""",
+        session_id,
+    )
+    return Session(
+        id=row["id"],
+        user_id=row["user_id"],
+        aal=row["aal"] or "aal1",
+        not_after=row["not_after"],
+        methods=tuple((one["authentication_method"], one["updated_at"]) for one in methods),
+    )
+
+
+async def lock_session(connection: asyncpg.Connection, session_id: uuid.UUID) -> Session | None:
+    """Session; other transactions that change it wait for this one."""
+    await connection.execute(
+        "select 1 from auth.sessions where id = $1 for no key update", session_id
+    )
+    return await load_session(connection, session_id)
+
+
+async def find_refresh_token(connection: asyncpg.Connection, token: str) -> RefreshToken | None:
+    """Refresh token, revoked or not, by its value."""
+    row = await connection.fetchrow(
+        """select id, token, parent, revoked, session_id, user_id,
+                  extract(epoch from clock_timestamp() - updated_at)::float8 as age_seconds
+           from auth.refresh_tokens where token = $1""",
+        token,
+    )
+    return None if row is None else _refresh_token(row)
+
+
+async def find_active_refresh_token(
+    connection: asyncpg.Connection, session_id: uuid.UUID
+) -> RefreshToken | None:
+    """The session's newest refresh token that is not revoked."""
+    row = await connection.fetchrow(
+        """select id, token, parent, revoked, session_id, user_id,
+                  extract(epoch from clock_timestamp() - updated_at)::float8 as age_seconds
+           from auth.refresh_tokens
+           where session_id = $1 and revoked is not true order by id desc limit 1""",
+        session_id,
+    )
+    return None if row is None else _refresh_token(row)
+
+
+async def replace_refresh_token(
+    connection: asyncpg.Connection, used: RefreshToken, session: Session
+) -> str:
+    """Revoke a refresh token and put a child in its place. Returns the child."""
+    await connection.execute(
+        "update auth.refresh_tokens set revoked = true, updated_at = now() where id = $1", used.id
+    )
+    return await _insert_refresh_token(connection, session.user_id, session.id, parent=used.token)
+
+
+async def revoke_family(connection: asyncpg.Connection, session_id: uuid.UUID) -> None:
+    """Revoke every refresh token of a session."""
+    await connection.execute(
+        """update auth.refresh_tokens set revoked = true, updated_at = now()
+           where session_id = $1 and revoked is not true""",
+        session_id,
+    )
+
+
+async def record_refresh(
+    connection: asyncpg.Connection, session_id: uuid.UUID, client: Client
+) -> None:
+    """Note when and from where a session was refreshed."""
+    await connection.execute(
+        """update auth.sessions
+           set refreshed_at = now() at time zone 'utc', updated_at = now(),
+               user_agent = $2, ip = $3
+           where id = $1""",
+        session_id,
+        client.user_agent,
+        _inet(client),
+    )
+
+
+async def end_session(connection: asyncpg.Connection, session_id: uuid.UUID) -> None:
+    """Sign out of one session."""
+    await connection.execute("delete from auth.sessions where id = $1", session_id)
+
+
+async def end_sessions(
+    connection: asyncpg.Connection, user_id: uuid.UUID, *, except_session: uuid.UUID | None = None
+) -> None:
+    """Sign a user out everywhere, or everywhere else."""
+    await connection.execute(
+        "delete from auth.sessions where user_id = $1 and id is distinct from $2",
+        user_id,
+        except_session,
+    )
+
+
+async def _insert_refresh_token(
+    connection: asyncpg.Connection, user_id: uuid.UUID, session_id: uuid.UUID, parent: str | None
+) -> str:
+    token = new_refresh_token()
+    await connection.execute(
+        """insert into auth.refresh_tokens (
+             instance_id, token, user_id, revoked, parent, session_id, created_at, updated_at
+           ) values ($1, $2, $3, false, $4, $5, now(), now())""",
+        NO_USER,
+        token,
+        str(user_id),
+        parent,
+        session_id,
+    )
+    return token
+
+
+def _refresh_token(row: asyncpg.Record) -> RefreshToken:
+    return RefreshToken(
+        id=row["id"],
+        token=row["token"],
+        parent=row["parent"],
+        revoked=bool(row["revoked"]),
+        session_id=row["session_id"],
+        user_id=uuid.UUID(row["user_id"]),
+        age_seconds=row["age_seconds"],
+    )
+
+
+def _inet(client: Client) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    return None if client.address is None else ipaddress.ip_address(client.address)

@@ -1,0 +1,3 @@
+"""Version of the service, as logs and `/health` give it."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,385 @@
+"""A real Envoy with the rendered configuration, in front of a small echoing HTTP server.
+
+Envoy runs from the catalogue's image, or, where the environment variable PLINTH_ENVOY names an
+Envoy binary, as a process of the host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import jwt
+import pytest
+
+from infra import keys
+from infra.container import FILES_DIRECTORY
+from infra.gateway import runtime
+from infra.gateway.envoy import render
+from infra.gateway.routes import ROUTES, Route
+from infra.gateway.settings import ApiKey, GatewaySettings, Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ISSUER = "http://gateway.test/auth/v1"
+ORIGIN = "https://app.example.org"
+LEGACY_SECRET = "the secret behind the legacy keys of this test"
+SIGNING_KEY = keys.signing_key(b"gateway test seed of 32 bytes...")
+FOREIGN_KEY = keys.signing_key(b"some other test seed of 32 bytes")
+
+LIMITED = Route(
+    name="limited",
+    prefix="/limited/v1",
+    component="rest",
+    port=3000,
+    profile="core",
+    description="Three requests a minute",
+    requests_per_minute=3,
+    timeout_seconds=5,
+)
+SMALL = Route(
+    name="small",
+    prefix="/small/v1",
+    component="rest",
+    port=3000,
+    profile="core",
+    description="Bodies of 1 KiB",
+    requests_per_minute=1_000_000,
+    timeout_seconds=5,
+    body_limit_bytes=1024,
+)
+DOWN = Route(
+    name="down",
+    prefix="/down/v1",
+    component="down",
+    port=1,
+    profile="core",
+    description="A component that does not run",
+    requests_per_minute=1_000_000,
+    timeout_seconds=5,
+)
+SOCKET = Route(
+    name="socket",
+    prefix="/socket/v1",
+    component="rest",
+    port=3000,
+    profile="core",
+    description="Upgrades to websockets",
+    requests_per_minute=1_000_000,
+    timeout_seconds=0,
+    websocket=True,
+)
+TEST_ROUTES = (*ROUTES, LIMITED, SMALL, DOWN, SOCKET)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers every request with what it received, as JSON."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def _echo(self) -> None:
+        if self.headers.get("Upgrade") == "websocket":
+            self.send_response(101)
+            self.send_header("Connection", "Upgrade")
+            self.send_header("Upgrade", "websocket")
+            self.send_header("X-Seen-Path", self.path)
+            self.end_headers()
+            self.close_connection = True
+            return
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        seen = {
+            "path": self.path,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body_bytes": len(body),
+        }
+        answer = json.dumps(seen).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("X-Powered-By", "echo")
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        if name.startswith("do_"):  # one method for every verb
+            return self._echo
+        raise AttributeError(name)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Keep the test's output to what the test says."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running gateway and the keys that it knows."""
+
+    port: int
+    settings: GatewaySettings
+    read_log: Callable[[], str]
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def key(self, name: str) -> str:
+        """Value of the key `publishable`, `secret`, `legacy_anon` or `legacy_service_role`."""
+        position = ("publishable", "secret", "legacy_anon", "legacy_service_role").index(name)
+        return self.settings.api_keys[position].value.get_secret_value()
+
+    def token(self, name: str) -> str:
+        """Internal token that stands behind a key."""
+        position = ("publishable", "secret", "legacy_anon", "legacy_service_role").index(name)
+        return self.settings.api_keys[position].token.get_secret_value()
+
+
+@dataclass(frozen=True)
+class RunningContainer:
+    """A started gateway, whatever runs it."""
+
+    identifier: str
+    port: int
+    read_log: Callable[[], str]
+    stop: Callable[[], None]
+
+
+@pytest.fixture(scope="session")
+def upstream_port() -> Iterator[int]:
+    # Every address: a gateway in a container comes from a bridge network.
+    server = ThreadingHTTPServer(("0.0.0.0", 0), Echo)  # noqa: S104
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def gateway_image() -> str:
+    built = subprocess.run(
+        [sys.executable, "-m", "infra.image_build", "envoy"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return built.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def start_gateway(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    upstream_port: int,
+) -> Iterator[Callable[..., Gateway]]:
+    """Start a gateway with the given settings; all are stopped at the end of the session."""
+    stops: list[Callable[[], None]] = []
+    binary = os.environ.get("PLINTH_ENVOY")
+
+    def start(**changes: Any) -> Gateway:
+        folder = tmp_path_factory.mktemp("gateway") / "files"
+        folder.mkdir(mode=0o755)
+        upstream_host = "127.0.0.1" if binary else "host.docker.internal"
+        ports = {"listen_port": _free_port(), "admin_port": _free_port()} if binary else {}
+        upstream = Upstream(host=upstream_host, port=upstream_port)
+        settings = GatewaySettings(
+            **{
+                **default_settings(),
+                **ports,
+                "upstreams": {
+                    "auth": upstream,
+                    "rest": upstream,
+                    "down": Upstream(host="127.0.0.1", port=1),
+                },
+                **changes,
+            }
+        )
+        (folder / runtime.CONFIGURATION_FILE).write_text(render(settings, TEST_ROUTES))
+        shutil.copy(Path(runtime.__file__).with_name(runtime.START_FILE), folder)
+        if binary:
+            running = _start_process(Path(binary), folder, settings)
+        else:
+            image = request.getfixturevalue("gateway_image")
+            running = start_container(image, folder, settings)
+        stops.append(running.stop)
+        wait_until_it_answers(running.port, running.read_log)
+        return Gateway(running.port, settings, running.read_log)
+
+    yield start
+    for stop in stops:
+        stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
+    """Behind one trusted proxy, legacy keys on."""
+    return start_gateway()
+
+
+@pytest.fixture(scope="session")
+def strict_gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
+    """Facing clients directly, legacy keys off."""
+    return start_gateway(
+        trusted_proxies=0,
+        api_keys=default_settings()["api_keys"][:2],
+        jwks=keys.key_set([SIGNING_KEY.public_jwk()]),
+    )
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gateway.url, timeout=10) as http:
+        yield http
+
+
+@pytest.fixture
+def strict_client(strict_gateway: Gateway) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=strict_gateway.url, timeout=10) as http:
+        yield http
+
+
+@pytest.fixture
+def publishable(gateway: Gateway) -> dict[str, str]:
+    """Header with the publishable key."""
+    return {"apikey": gateway.key("publishable")}
+
+
+@pytest.fixture
+def send_raw(gateway: Gateway) -> Callable[[bytes], bytes]:
+    """Send bytes as they are, and return what comes back until the connection rests."""
+
+    def send(request: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+            connection.sendall(request)
+            answer = b""
+            while b"\r\n\r\n" not in answer and (part := connection.recv(65536)):
+                answer += part
+            return answer
+
+    return send
+
+
+def default_settings() -> dict[str, Any]:
+    """Settings of the gateway under test, without its addresses."""
+    roles: tuple[keys.Role, keys.Role] = ("anon", "service_role")
+    values = [
+        *((keys.api_key(b"api key seed of the gateway test", role), role) for role in roles),
+        *((keys.legacy_key(LEGACY_SECRET, role, ISSUER), role) for role in roles),
+    ]
+    return {
+        "api_keys": tuple(
+            ApiKey(value=value, role=role, token=keys.role_token(SIGNING_KEY, role, ISSUER))
+            for value, role in values
+        ),
+        "jwks": keys.key_set([SIGNING_KEY.public_jwk(), keys.symmetric_jwk(LEGACY_SECRET)]),
+        "issuer": ISSUER,
+        "cors_origins": (ORIGIN,),
+        "trusted_proxies": 1,
+        "rate_limit_per_minute": {"auth": 1_000_000, "rest": 1_000_000},
+    }
+
+
+def access_token(
+    key: Any = SIGNING_KEY.private,
+    *,
+    algorithm: str = "ES256",
+    key_id: str | None = SIGNING_KEY.identifier,
+    **changes: object,
+) -> str:
+    """Token of a user; a claim given as None is left out."""
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": keys.AUDIENCE,
+        "sub": "5e1c1c3e-6f0a-4b52-8a31-0c6d3f6f1a11",
+        "role": "authenticated",
+        "iat": now,
+        "exp": now + 600,
+        **changes,
+    }
+    present = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(
+        present, key, algorithm=algorithm, headers={"kid": key_id} if key_id else None
+    )
+
+
+def _start_process(binary: Path, folder: Path, settings: GatewaySettings) -> RunningContainer:
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["bash", folder / "start.sh", folder / "envoy.yaml", str(settings.admin_port), "1"],
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PATH": f"{binary.parent}:{os.environ['PATH']}"},
+        )
+
+    def stop() -> None:
+        process.terminate()
+        process.wait(timeout=30)
+
+    return RunningContainer(str(process.pid), settings.listen_port, log.read_text, stop)
+
+
+def start_container(image: str, folder: Path, settings: GatewaySettings) -> RunningContainer:
+    """Start a gateway as the program does: read-only, without privileges."""
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    container = _docker(
+        "run", "--detach", "--read-only", "--cap-drop=ALL", "--user=101:101",
+        "--security-opt=no-new-privileges:true", "--memory=256m",
+        f"--volume={folder}:{FILES_DIRECTORY}:ro",
+        "--add-host=host.docker.internal:host-gateway",
+        f"--publish=127.0.0.1::{settings.listen_port}",
+        image, *runtime.command(settings.admin_port),
+    )  # fmt: skip
+
+    def read_log() -> str:
+        output = subprocess.run(
+            ["docker", "logs", container], check=True, capture_output=True, text=True
+        )
+        return output.stdout + output.stderr
+
+    def stop() -> None:
+        _docker("rm", "--force", "--volumes", container)
+
+    published = _docker("port", container, str(settings.listen_port))
+    port = int(published.splitlines()[0].rsplit(":", 1)[1])
+    return RunningContainer(container, port, read_log, stop)
+
+
+def _docker(*arguments: str) -> str:
+    return subprocess.run(
+        ["docker", *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def wait_until_it_answers(port: int, read_log: Callable[[], str]) -> None:
+    """Fail with the gateway's log when it does not answer within 15 seconds."""
+    for _ in range(150):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health/live").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"the gateway does not answer; its log:\n{read_log()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,93 @@
+"""The gateway in its container: what others reach, how it is checked, and how it stops."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.catalog import CATALOG
+from infra.gateway import runtime
+from infra.gateway.envoy import render
+from infra.gateway.settings import GatewaySettings
+
+from .conftest import default_settings, start_container, wait_until_it_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import RunningContainer
+
+pytestmark = pytest.mark.engine
+
+ADMIN_PORT = 9901
+
+
+@pytest.fixture(scope="module")
+def settings() -> GatewaySettings:
+    fields: dict[str, Any] = default_settings()
+    return GatewaySettings(**fields, admin_port=ADMIN_PORT)
+
+
+@pytest.fixture(scope="module")
+def container(
+    gateway_image: str, tmp_path_factory: pytest.TempPathFactory, settings: GatewaySettings
+) -> Iterator[RunningContainer]:
+    folder = tmp_path_factory.mktemp("container") / "files"
+    folder.mkdir(mode=0o755)
+    (folder / runtime.CONFIGURATION_FILE).write_text(render(settings))
+    (folder / runtime.START_FILE).write_text(runtime.START_SCRIPT)
+    running = start_container(gateway_image, folder, settings)
+    wait_until_it_answers(running.port, running.read_log)
+    yield running
+    running.stop()
+
+
+def test_health_check_passes(container: RunningContainer) -> None:
+    check = CATALOG["gateway"].health_check("packages")
+    assert _run("docker", "exec", container.identifier, *check).returncode == 0
+
+
+def test_admin_is_not_reached_from_another_container(
+    container: RunningContainer, gateway_image: str
+) -> None:
+    assert _connect(container, gateway_image, ADMIN_PORT).returncode != 0
+
+
+def test_public_port_is_reached_from_another_container(
+    container: RunningContainer, gateway_image: str
+) -> None:
+    result = _connect(container, gateway_image, 8000)
+    assert result.returncode == 0, result.stderr
+
+
+def test_envoy_accepts_the_configuration_without_a_warning(
+    gateway_image: str, tmp_path: Path, settings: GatewaySettings
+) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "envoy.yaml").write_text(render(settings))
+    (tmp_path / "envoy.yaml").chmod(0o644)
+    result = _run(
+        "docker", "run", "--rm", f"--volume={tmp_path}:/files:ro", gateway_image,
+        "envoy", "--mode", "validate", "--log-level", "warning", "--disable-hot-restart",
+        "--config-path", "/files/envoy.yaml",
+    )  # fmt: skip
+    assert (result.returncode, "warning" in result.stderr) == (0, False), result.stderr
+
+
+def _connect(
+    container: RunningContainer, image: str, port: int
+) -> subprocess.CompletedProcess[str]:
+    address = _run(
+        "docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier
+    ).stdout.strip()
+    return _run(
+        "docker", "run", "--rm", image, "timeout", "5", "bash", "-c",
+        f"exec 3<>/dev/tcp/{address}/{port}",
+    )  # fmt: skip
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, check=False, capture_output=True, text=True)

@@ -1,0 +1,179 @@
+"""Which bearer tokens pass, and which paths need the service role."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from .conftest import FOREIGN_KEY, LEGACY_SECRET, SIGNING_KEY, access_token
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .conftest import Gateway
+
+pytestmark = pytest.mark.engine
+
+PUBLIC_KEY_TEXT = SIGNING_KEY.private.public_key().public_bytes(
+    Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+)
+
+
+def _part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def _with_header(**header: object) -> str:
+    """A valid token whose header is changed and whose signature is kept."""
+    _, claims, signature = access_token().split(".")
+    return f"{_part(header)}.{claims}.{signature}"
+
+
+def _hs256_by_public_key() -> str:
+    header = _part({"alg": "HS256", "typ": "JWT", "kid": SIGNING_KEY.identifier})
+    signed = f"{header}.{access_token().split('.')[1]}"
+    signature = hmac.digest(PUBLIC_KEY_TEXT, signed.encode(), hashlib.sha256)
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+INVALID_TOKENS = {
+    "expired": access_token(exp=int(time.time()) - 60),
+    "never expires": access_token(exp=None),
+    "not yet valid": access_token(nbf=int(time.time()) + 600),
+    "algorithm none": _with_header(alg="none").rsplit(".", 1)[0] + ".",
+    "algorithm None, signature kept": _with_header(alg="None"),
+    "HS256 by the public key": _hs256_by_public_key(),
+    "header changed": _with_header(alg="ES256", kid=SIGNING_KEY.identifier, typ="at+jwt"),
+    "foreign key": access_token(FOREIGN_KEY.private, key_id=FOREIGN_KEY.identifier),
+    "foreign key under our id": access_token(FOREIGN_KEY.private),
+    "our key under another id": access_token(key_id="unknown"),
+    "other audience": access_token(aud="storage"),
+    "no audience": access_token(aud=None),
+    "other issuer": access_token(iss="https://elsewhere.example"),
+    "no role": access_token(role=None),
+    "role of no one": access_token(role="postgres"),
+    "role is a list": access_token(role=["service_role"]),
+    "not a token": "abc",
+    "two dots only": "..",
+    "token and more": f"{access_token()},Bearer x",
+    "null": "null",
+}
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role"])
+def test_valid_token_passes_unchanged(
+    client: httpx.Client, publishable: dict[str, str], role: str
+) -> None:
+    bearer = f"Bearer {access_token(role=role)}"
+    answer = client.get("/rest/v1/todos", headers={**publishable, "Authorization": bearer})
+    assert answer.json()["headers"]["authorization"] == bearer
+
+
+def test_token_without_key_id_passes(client: httpx.Client, publishable: dict[str, str]) -> None:
+    bearer = f"Bearer {access_token(key_id=None)}"
+    answer = client.get("/rest/v1/todos", headers={**publishable, "Authorization": bearer})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("name", INVALID_TOKENS)
+def test_invalid_token_is_refused(
+    client: httpx.Client, publishable: dict[str, str], name: str
+) -> None:
+    headers = {**publishable, "Authorization": f"Bearer {INVALID_TOKENS[name]}"}
+    answer = client.get("/rest/v1/todos", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("name", INVALID_TOKENS)
+def test_invalid_token_is_refused_beside_the_secret_key(
+    client: httpx.Client, gateway: Gateway, name: str
+) -> None:
+    headers = {
+        "apikey": gateway.key("secret"),
+        "Authorization": f"Bearer {INVALID_TOKENS[name]}",
+    }
+    assert client.get("/auth/v1/admin/users", headers=headers).status_code == 401
+
+
+def test_other_scheme_is_refused(client: httpx.Client, publishable: dict[str, str]) -> None:
+    headers = {**publishable, "Authorization": "Basic dXNlcjpwYXNz"}
+    answer = client.get("/rest/v1/todos", headers=headers)
+    assert answer.json()["error"]["code"] == "invalid_token"
+
+
+def test_refusal_says_which_scheme_is_wanted(
+    client: httpx.Client, publishable: dict[str, str]
+) -> None:
+    headers = {**publishable, "Authorization": "Bearer abc"}
+    assert client.get("/rest/v1/todos", headers=headers).headers["www-authenticate"] == "Bearer"
+
+
+def test_token_in_query_is_not_read(client: httpx.Client, publishable: dict[str, str]) -> None:
+    answer = client.get(
+        "/auth/v1/admin/users",
+        params={"access_token": access_token(role="service_role")},
+        headers=publishable,
+    )
+    assert answer.status_code == 403
+
+
+def test_hs256_token_passes_while_legacy_keys_are_on(
+    client: httpx.Client, publishable: dict[str, str]
+) -> None:
+    token = access_token(LEGACY_SECRET, algorithm="HS256", key_id=None)
+    headers = {**publishable, "Authorization": f"Bearer {token}"}
+    assert client.get("/rest/v1/todos", headers=headers).status_code == 200
+
+
+def test_hs256_token_is_refused_while_legacy_keys_are_off(
+    strict_client: httpx.Client, publishable: dict[str, str]
+) -> None:
+    token = access_token(LEGACY_SECRET, algorithm="HS256", key_id=None)
+    headers = {**publishable, "Authorization": f"Bearer {token}"}
+    assert strict_client.get("/rest/v1/todos", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/auth/v1/admin", "/auth/v1/admin/", "/auth/v1/admin/users", "/rest/v1", "/rest/v1/"]
+)
+class TestServiceRolePath:
+    def test_publishable_key_is_refused(
+        self, client: httpx.Client, publishable: dict[str, str], path: str
+    ) -> None:
+        answer = client.get(path, headers=publishable)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+    def test_secret_key_passes(self, client: httpx.Client, gateway: Gateway, path: str) -> None:
+        answer = client.get(path, headers={"apikey": gateway.key("secret")})
+        assert answer.status_code == 200
+
+    def test_token_of_the_service_role_passes(
+        self, client: httpx.Client, publishable: dict[str, str], path: str
+    ) -> None:
+        bearer = f"Bearer {access_token(role='service_role')}"
+        answer = client.get(path, headers={**publishable, "Authorization": bearer})
+        assert answer.status_code == 200
+
+    def test_token_of_a_user_beside_the_secret_key_is_refused(
+        self, client: httpx.Client, gateway: Gateway, path: str
+    ) -> None:
+        headers = {
+            "apikey": gateway.key("secret"),
+            "Authorization": f"Bearer {access_token()}",
+        }
+        assert client.get(path, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/x", "/health/ready"])
+def test_inside_path_is_not_found_even_with_the_secret_key(
+    client: httpx.Client, gateway: Gateway, path: str
+) -> None:
+    answer = client.get(f"/auth/v1{path}", headers={"apikey": gateway.key("secret")})
+    assert answer.status_code == 404

@@ -1,0 +1,158 @@
+"""The auth service as a process of its own, and requests to it as the recorded ones were sent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from infra import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+READY_WITHIN_SECONDS = 30
+ISSUER = "http://localhost:8000/auth/v1"
+LEGACY_SECRET = secrets.token_urlsafe(40)
+CURRENT_KEY = keys.signing_key(secrets.token_bytes(32))
+PREVIOUS_KEY = keys.signing_key(secrets.token_bytes(32))
+STRANGERS_KEY = keys.signing_key(secrets.token_bytes(32))
+SERVICE_TOKEN = keys.role_token(CURRENT_KEY, "service_role", ISSUER)
+ANON_TOKEN = keys.role_token(CURRENT_KEY, "anon", ISSUER)
+
+ENVIRONMENT = {
+    "API_EXTERNAL_URL": ISSUER,
+    "GOTRUE_SITE_URL": "http://localhost:3000",
+    "GOTRUE_API_HOST": "127.0.0.1",
+    "GOTRUE_MAILER_AUTOCONFIRM": "true",
+    "GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED": "true",
+    "GOTRUE_PASSWORD_MIN_LENGTH": "8",
+    "GOTRUE_JWT_ADMIN_ROLES": "service_role,supabase_admin",
+    "GOTRUE_JWT_SECRET": LEGACY_SECRET,
+    "GOTRUE_JWT_KEYS": json.dumps(
+        [CURRENT_KEY.private_jwk(signs=True), PREVIOUS_KEY.private_jwk(signs=False)]
+    ),
+}
+
+
+@dataclass(frozen=True)
+class AuthService:
+    """A running service. `log` is the file that it writes to."""
+
+    url: str
+    process: subprocess.Popen[bytes] = field(repr=False)
+    log: Path
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send one request; text is sent as it is, anything else as JSON."""
+        content = body if isinstance(body, str | bytes) else json.dumps(body)
+        all_headers = dict(headers or {})
+        if token is not None:
+            all_headers["Authorization"] = f"Bearer {token}"
+        return httpx.request(
+            method,
+            self.url + path,
+            content=None if body is None else content,
+            headers=all_headers,
+            timeout=30,
+        )
+
+    def sign_up(self, email: str | None = None, password: str = "password-1") -> dict[str, Any]:
+        """Register a new user; the answer signs them in."""
+        body = {"email": email or new_email(), "password": password}
+        answer = self.request("POST", "/signup", body=body)
+        assert answer.status_code == 200, answer.text
+        signed_up: dict[str, Any] = answer.json()
+        return signed_up
+
+    def sign_in(self, email: str, password: str = "password-1") -> httpx.Response:
+        """Ask for tokens with a password."""
+        body = {"email": email, "password": password}
+        return self.request("POST", "/token?grant_type=password", body=body)
+
+    def refresh(self, token: str) -> httpx.Response:
+        """Ask for tokens with a refresh token."""
+        body = {"refresh_token": token}
+        return self.request("POST", "/token?grant_type=refresh_token", body=body)
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """What the service has logged so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def new_email() -> str:
+    """An address that nobody has registered."""
+    return f"user-{secrets.token_hex(8)}@example.com"
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running_service(
+    database: Mapping[str, str], log: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[AuthService]:
+    """Start the service, wait until it is ready, and end it with SIGTERM."""
+    port = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        **ENVIRONMENT,
+        **database,
+        "GOTRUE_API_PORT": str(port),
+        **(settings or {}),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.auth"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    service = AuthService(f"http://127.0.0.1:{port}", process, log)
+    try:
+        wait_until_ready(service)
+        yield service
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def wait_until_ready(service: AuthService) -> None:
+    """Return when the service says that it is ready.
+
+    Fails the test with the service's log when that takes too long.
+    """
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline and service.process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(service.url + "/health/ready", timeout=10).status_code == 200:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"the auth service did not become ready:\n{service.log.read_text()}")

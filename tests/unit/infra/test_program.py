@@ -1,0 +1,129 @@
+"""The whole program under a recorder, as each shipped stack runs it."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.infra.conftest import Recorder, run_program
+
+CONTAINER = "docker:index/container:Container"
+DEVELOPMENT: dict[str, Any] = {
+    "plinth:environment": "development",
+    "plinth:auth": {"autoconfirm": True},
+}
+
+
+@pytest.fixture
+def containers(program: Recorder) -> dict[str, dict[str, Any]]:
+    return program.resources[CONTAINER]
+
+
+@pytest.fixture
+def components(containers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: inputs for name, inputs in containers.items() if not name.endswith("-files")}
+
+
+def test_every_container_drops_its_capabilities(containers: dict[str, dict[str, Any]]) -> None:
+    assert {str(inputs["capabilities"]) for inputs in containers.values()} == {"{'drops': ['ALL']}"}
+
+
+def test_every_component_has_a_read_only_root(components: dict[str, dict[str, Any]]) -> None:
+    assert all(inputs["readOnly"] for inputs in components.values())
+
+
+def test_memory_and_swap_are_limited_together(containers: dict[str, dict[str, Any]]) -> None:
+    assert all(inputs["memory"] == inputs["memorySwap"] for inputs in containers.values())
+
+
+def test_no_component_runs_as_root(containers: dict[str, dict[str, Any]]) -> None:
+    assert all(not inputs["user"].startswith("0") for inputs in containers.values())
+
+
+def test_everything_that_stays_is_checked_for_health(
+    components: dict[str, dict[str, Any]],
+) -> None:
+    without = {name for name, inputs in components.items() if "healthcheck" not in inputs}
+    assert without == {"db-bootstrap"}
+
+
+@pytest.mark.parametrize("store", ["postgres", "mongo", "redis", "object-store"])
+def test_a_store_is_given_half_a_minute_to_stop(
+    components: dict[str, dict[str, Any]], store: str
+) -> None:
+    assert components[store]["destroyGraceSeconds"] >= 30
+
+
+def test_only_the_gateway_may_be_published_beyond_loopback(
+    components: dict[str, dict[str, Any]],
+) -> None:
+    beyond = {
+        name
+        for name, inputs in components.items()
+        for port in inputs.get("ports", [])
+        if port["ip"] != "127.0.0.1"
+    }
+    assert beyond <= {"gateway"}
+
+
+def test_no_image_is_untagged(components: dict[str, dict[str, Any]]) -> None:
+    assert all(":" in inputs["image"] for inputs in components.values())
+
+
+def test_files_are_not_for_everybody(containers: dict[str, dict[str, Any]]) -> None:
+    modes = {
+        upload["permissions"]
+        for inputs in containers.values()
+        for upload in inputs.get("uploads", [])
+    }
+    assert modes == {"0440"}
+
+
+def test_a_components_files_are_named_after_their_content(
+    components: dict[str, dict[str, Any]],
+) -> None:
+    volumes = [volume["volumeName"] for volume in components["gateway"]["volumes"]]
+    assert "-gateway-files-" in volumes[0]
+
+
+def test_the_same_configuration_gives_the_same_resources() -> None:
+    first, second = (run_program("dev", DEVELOPMENT).resources for _ in range(2))
+    assert first == second
+
+
+def test_another_generation_of_keys_changes_the_gateway() -> None:
+    rotated = {**DEVELOPMENT, "plinth:keys": {"generation": 2}}
+    before, after = (run_program("dev", configuration) for configuration in (DEVELOPMENT, rotated))
+    volume = [run.resources[CONTAINER]["gateway"]["volumes"] for run in (before, after)]
+    assert volume[0] != volume[1]
+
+
+def test_a_new_generation_keeps_the_previous_seed() -> None:
+    rotated = run_program("dev", {**DEVELOPMENT, "plinth:keys": {"generation": 2}})
+    seeds = rotated.resources["random:index/randomBytes:RandomBytes"]
+    assert sorted(seeds) == ["seed-keys-1", "seed-keys-2"]
+
+
+def test_an_unpublished_store_is_on_the_data_network_alone() -> None:
+    program = run_program("dev", DEVELOPMENT)
+    networks = program.resources[CONTAINER]["redis"]["networksAdvanced"]
+    assert [network["name"] for network in networks] == ["plinth-dev-data"]
+
+
+def test_protected_data_is_declared_in_production_alone() -> None:
+    assert "plinth-dev-postgres-data" in {
+        volume["name"]
+        for volume in run_program("dev", DEVELOPMENT)
+        .resources["docker:index/volume:Volume"]
+        .values()
+    }
+
+
+def test_images_may_come_from_a_registry() -> None:
+    program = run_program("dev", {**DEVELOPMENT, "plinth:images": {"source": "registry"}})
+    pulled = program.resources["docker:index/remoteImage:RemoteImage"]
+    assert pulled["postgres-image"]["name"].startswith("postgres:17")
+
+
+def test_plinths_own_services_are_built_whatever_the_source() -> None:
+    program = run_program("dev", {**DEVELOPMENT, "plinth:images": {"source": "registry"}})
+    assert "db-bootstrap-image" in program.resources["docker:index/image:Image"]

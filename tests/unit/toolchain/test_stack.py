@@ -1,0 +1,95 @@
+"""Stack names, the stack file, and what an interrupted run leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolchain import paths, stack
+from toolchain.backend import Backend
+from toolchain.console import Console
+from toolchain.errors import ToolchainError
+from toolchain.pulumi_cli import Cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SALT = "encryptionsalt: v1:abc=:v1:def\n"
+CONFIG = "# editor header\nconfig:\n  plinth:protect_data: true\n  plinth:gateway:\n    port: 1\n"
+REWRITTEN = CONFIG.replace("true", '"true"')
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    for name in ("dev", "prod"):
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(CONFIG, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_configured_stack_is_taken(repository: Path) -> None:
+    assert stack.check_name("dev", repository) == "dev"
+
+
+@pytest.mark.parametrize("name", ["", "Dev", "../dev", "-dev", "dev;ls", "a" * 32, "d v", "dev\n"])
+def test_a_bad_name_is_refused(name: str, repository: Path) -> None:
+    with pytest.raises(ToolchainError, match="is no stack name"):
+        stack.check_name(name, repository)
+
+
+def test_an_unknown_stack_is_refused_with_the_known_ones(repository: Path) -> None:
+    with pytest.raises(ToolchainError, match="Use one of dev, prod"):
+        stack.check_name("staging", repository)
+
+
+@pytest.fixture
+def local_stack(repository: Path, monkeypatch: pytest.MonkeyPatch) -> stack.Stack:
+    monkeypatch.setattr(paths, "REPOSITORY", repository)
+    cli = Cli(repository / "pulumi", "3.259.0", "built")
+    return stack.Stack("dev", cli, Backend("local", is_local=True, variables={}))
+
+
+@pytest.mark.parametrize("saved", [CONFIG + SALT, REWRITTEN + SALT])
+def test_a_salt_that_pulumi_adds_does_not_stay(saved: str, local_stack: stack.Stack) -> None:
+    with stack.keeping_stack_file(local_stack):
+        local_stack.file.write_text(saved, encoding="utf-8")
+    assert local_stack.file.read_text(encoding="utf-8") == CONFIG
+
+
+def test_an_edit_during_a_run_stays(local_stack: stack.Stack) -> None:
+    edited = CONFIG.replace("port: 1", "port: 2") + SALT
+    with stack.keeping_stack_file(local_stack):
+        local_stack.file.write_text(edited, encoding="utf-8")
+    assert local_stack.file.read_text(encoding="utf-8") == edited
+
+
+def test_the_file_is_kept_when_a_run_fails(local_stack: stack.Stack) -> None:
+    def fail() -> None:
+        local_stack.file.write_text(CONFIG + SALT, encoding="utf-8")
+        raise ToolchainError("it failed", "Mend it.")
+
+    with pytest.raises(ToolchainError), stack.keeping_stack_file(local_stack):
+        fail()
+    assert local_stack.file.read_text(encoding="utf-8") == CONFIG
+
+
+def test_pending_creations_are_found() -> None:
+    created, updated = {"urn": "a"}, {"urn": "b"}
+    deployment: dict[str, Any] = {
+        "pending_operations": [
+            {"type": "creating", "resource": created},
+            {"type": "updating", "resource": updated},
+        ]
+    }
+    assert stack.pending_creations(deployment) == [created]
+
+
+def test_a_finished_run_leaves_no_pending_creation() -> None:
+    assert stack.pending_creations({"resources": []}) == []
+
+
+def test_protected_resources_are_never_destroyed(local_stack: stack.Stack) -> None:
+    urn = "urn:pulumi:dev::plinth::docker:index/volume:Volume::postgres"
+    deployment = {"resources": [{"urn": urn, "protect": True}]}
+    with pytest.raises(ToolchainError, match=r"protects postgres; nothing was removed"):
+        stack.destroy(local_stack, deployment, Console())

@@ -1,0 +1,399 @@
+"""The commands of the Makefile, each a function from parsed arguments to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from toolchain import (
+    backend,
+    base_image,
+    containers,
+    doctor,
+    engine,
+    facts,
+    paths,
+    pulumi_cli,
+    summary,
+    virtual_environment,
+)
+from toolchain import stack as stacks
+from toolchain.console import Console
+from toolchain.errors import InterruptedRunError, ToolchainError
+from toolchain.processes import last_lines, run_in_foreground, run_quietly
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED = paths.REPOSITORY / "database" / "seed" / "todos.sql"
+LOCKS = ("requirements", "requirements-dev", "services/requirements")
+TEST_ORDER = ("unit", "policy", "airgap", "images", "service", "infra", "e2e")
+OFFLINE = "not engine and not stack"
+CHECK_LOG_LINES = 200
+
+
+@contextlib.contextmanager
+def _one_at_a_time(console: Console) -> Iterator[None]:
+    """Keep two runs from preparing the same checkout at once; the second waits for the first."""
+    lock = paths.make_private(paths.LOCAL) / "prepare.lock"
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with console.step("Another run") as step:
+                step.note("waiting until it has prepared this checkout")
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _stack_ports(stack: str) -> tuple[int, ...]:
+    text = (paths.REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+    return tuple(
+        sorted({int(port) for port in re.findall(r"^\s+port:\s*(\d+)", text, re.MULTILINE)})
+    )
+
+
+def _gather(stack: str) -> facts.Facts:
+    engine.adopt_context()
+    answering = engine.version()
+    ports = _stack_ports(stack)
+    if answering is not None:
+        own = " ".join(port for found in containers.of_stack(stack) for port in found.ports)
+        ports = tuple(port for port in ports if f":{port}->" not in own)
+    reason = "" if answering else engine.problem()
+    return facts.gather(answering, reason, ports, os.environ)
+
+
+def _prepare_tools(console: Console, *, development: bool = False) -> pulumi_cli.Cli:
+    virtual_environment.prepare(console, development=development)
+    return pulumi_cli.prepare(console)
+
+
+def _prepare(console: Console, stack: str, *, development: bool = False) -> stacks.Stack:
+    """Everything that `pulumi up` needs, in the order in which it fails soonest."""
+    with _one_at_a_time(console):
+        with console.step("This machine") as step:
+            doctor.require(doctor.findings(_gather(stack)))
+            step.note(f"{facts.memory_bytes() >> 30} GiB memory")
+        engine.prepare(console)
+        cli = _prepare_tools(console, development=development)
+        where = backend.prepare(console)
+        base_image.prepare(console, stack)
+    return stacks.Stack(stack, cli, where)
+
+
+def _open(console: Console, stack: str) -> stacks.Stack:
+    """A stack whose tools are prepared, for a command that only reads or removes."""
+    with _one_at_a_time(console):
+        return stacks.Stack(stack, _prepare_tools(console), backend.prepare(console))
+
+
+def _up(arguments: argparse.Namespace, console: Console) -> int:
+    stack = _prepare(console, arguments.stack)
+    stacks.prepare(stack, console)
+    stacks.up(stack)
+    for line in summary.lines(stack.name, stacks.outputs(stack)):
+        console.line(line)
+    return 0
+
+
+def _preview(arguments: argparse.Namespace, console: Console) -> int:
+    stack = _prepare(console, arguments.stack)
+    stacks.prepare(stack, console)
+    stacks.preview(stack)
+    return 0
+
+
+def _outputs(arguments: argparse.Namespace, console: Console) -> int:
+    stack = _open(Console(sys.stderr), arguments.stack)
+    found = stacks.outputs(stack, show_secrets=arguments.show_secrets)
+    console.line(json.dumps(found, indent=2))
+    return 0
+
+
+def _down(arguments: argparse.Namespace, console: Console) -> int:
+    engine.adopt_context()
+    stacks.down(arguments.stack, console)
+    return 0
+
+
+def _confirm(stack: str) -> None:
+    if os.environ.get("YES") == "1":
+        return
+    question = f"This removes stack {stack} and all its data. Type its name to go on: "
+    try:
+        answer = input(question) if sys.stdin.isatty() else ""
+    except EOFError:
+        answer = ""
+    if answer.strip() != stack:
+        raise ToolchainError(
+            f"not confirmed, nothing of stack {stack} was removed",
+            "Type the stack's name when asked; YES=1 answers where nobody can.",
+        )
+
+
+def _destroy(arguments: argparse.Namespace, console: Console) -> int:
+    _confirm(arguments.stack)
+    engine.adopt_context()
+    stack = _open(console, arguments.stack)
+    if stacks.exported(stack) is None:
+        console.line(f"There is no stack {stack.name}.")
+        return 0
+    deployment = stacks.prepare(stack, console)
+    stacks.destroy(stack, deployment, console)
+    return 0
+
+
+def _logs(arguments: argparse.Namespace, _console: Console) -> int:
+    engine.adopt_context()
+    known = {found.component: found.name for found in containers.of_stack(arguments.stack)}
+    if arguments.service not in known:
+        listed = ", ".join(sorted(known)) or f"none; make up STACK={arguments.stack} starts them"
+        what = (
+            f"stack {arguments.stack} has no container {arguments.service}"
+            if arguments.service
+            else "SERVICE= is not set"
+        )
+        raise ToolchainError(what, f"Its containers: {listed}.")
+    follow = ["--follow"] if sys.stdout.isatty() else []
+    name = known[arguments.service]
+    return run_in_foreground(["docker", "logs", "--tail", "200", *follow, name])
+
+
+def _ps(arguments: argparse.Namespace, console: Console) -> int:
+    engine.adopt_context()
+    found = containers.of_stack(arguments.stack)
+    if not found:
+        console.line(f"Stack {arguments.stack} has no containers. `make up` starts them.")
+        return 0
+    console.line(f"{'COMPONENT':<18}{'STATE':<22}PORTS")
+    for container in found:
+        state = container.health or container.status
+        if container.status == "exited":
+            state = f"ended with code {container.exit_code}"
+        elif container.status == "created":
+            state = "holds files"
+        ports = ", ".join(container.ports)
+        console.line(f"{container.component:<18}{state:<22}{ports}".rstrip())
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace, console: Console) -> int:
+    doctor.report(console, doctor.findings(_gather(arguments.stack)))
+    return 0
+
+
+def _seed(arguments: argparse.Namespace, console: Console) -> int:
+    engine.adopt_context()
+    name = f"plinth-{arguments.stack}-postgres"
+    script = (
+        'PGPASSWORD="$POSTGRES_PASSWORD" exec psql --no-psqlrc --quiet --single-transaction '
+        '--set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "${POSTGRES_DB:-postgres}"'
+    )
+    with console.step("Example data") as step:
+        running = {
+            found.name
+            for found in containers.of_stack(arguments.stack)
+            if found.status == "running"
+        }
+        if name not in running:
+            raise ToolchainError(
+                f"stack {arguments.stack} has no running database",
+                f"Start it first: make up STACK={arguments.stack}",
+            )
+        # Through a shell for the redirection alone; every word is quoted.
+        pipe = f"exec docker exec -i {shlex.quote(name)} sh -c {shlex.quote(script)}"
+        run_quietly(
+            ["sh", "-c", f"{pipe} < {shlex.quote(str(SEED))}"],
+            log=paths.LOGS / "seed.log",
+            failure=ToolchainError(
+                "the example data could not be applied; the database is as it was",
+                f"Mend {SEED.relative_to(paths.REPOSITORY)}, then run this again.",
+            ),
+        )
+        step.note(f"{SEED.relative_to(paths.REPOSITORY)} applied to stack {arguments.stack}")
+    return 0
+
+
+def _check_step(console: Console, title: str, *command: str) -> bool:
+    """Run one check and print all it said when it fails."""
+    log = paths.LOGS / f"check-{title.split(maxsplit=1)[0]}.log"
+    try:
+        with console.step(title) as step:
+            run_quietly(
+                [paths.PYTHON, "-m", *command],
+                log=log,
+                failure=ToolchainError(
+                    f"{title} found something",
+                    "Mend it, then run this again.",
+                ),
+                directory=paths.REPOSITORY,
+            )
+            said = last_lines(log.read_text(encoding="utf-8", errors="replace"), 1)
+            step.note(said[0].strip("= ") if said else "clean")
+    except ToolchainError:
+        for line in last_lines(log.read_text(encoding="utf-8", errors="replace"), CHECK_LOG_LINES):
+            console.line(f"  {line}")
+        return False
+    return True
+
+
+def _check(_arguments: argparse.Namespace, console: Console) -> int:
+    with _one_at_a_time(console):
+        virtual_environment.prepare(console, development=True)
+    passed = [
+        _check_step(console, "ruff check", "ruff", "check", "."),
+        _check_step(console, "ruff format", "ruff", "format", "--check", "."),
+        _check_step(console, "mypy", "mypy", "."),
+        _check_step(console, "pytest", "pytest", "-q", "-n", "auto", "-m", OFFLINE),
+    ]
+    return 0 if all(passed) else 1
+
+
+def ordered_tests(tests: Path) -> list[str]:
+    """The folders of tests, quick ones first, every other one after the known ones."""
+    present = {
+        entry.name for entry in tests.iterdir() if entry.is_dir() and entry.name[0] not in "._"
+    }
+    known = [name for name in TEST_ORDER if name in present]
+    return [f"tests/{name}" for name in [*known, *sorted(present - set(known))]]
+
+
+def _test(arguments: argparse.Namespace, console: Console) -> int:
+    stack = _prepare(console, "ci", development=True)
+    folders = arguments.rest or ordered_tests(paths.REPOSITORY / "tests")
+    environment = {**stack.environment(), "PYTHONUNBUFFERED": "1"}
+    return run_in_foreground(
+        [paths.PYTHON, "-m", "pytest", *folders],
+        environment=environment,
+        directory=paths.REPOSITORY,
+    )
+
+
+def _bench(arguments: argparse.Namespace, console: Console) -> int:
+    stack = _prepare(console, arguments.stack, development=True)
+    return run_in_foreground(
+        [paths.PYTHON, "-m", "bench", *arguments.rest],
+        environment=stack.environment(),
+        directory=paths.REPOSITORY,
+    )
+
+
+def _lock(_arguments: argparse.Namespace, console: Console) -> int:
+    with _one_at_a_time(console):
+        virtual_environment.prepare(console, development=True)
+    options = [
+        "--universal",
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-annotate",
+        "--no-header",
+        "--quiet",
+        "--python-version=3.11",
+    ]
+    for name in LOCKS:
+        with console.step(f"{name}.txt"):
+            run_quietly(
+                [
+                    paths.ENVIRONMENT / "bin" / "uv",
+                    "pip",
+                    "compile",
+                    *options,
+                    f"{name}.in",
+                    "--output-file",
+                    f"{name}.txt",
+                ],
+                log=paths.LOGS / "lock.log",
+                failure=ToolchainError(
+                    f"{name}.in could not be compiled", f"Mend {name}.in, then run this again."
+                ),
+                directory=paths.REPOSITORY,
+            )
+    return 0
+
+
+def shell_exports(environment: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """`export` lines for what differs from the current environment."""
+    lines: list[str] = []
+    for name, value in sorted(environment.items()):
+        before = current.get(name)
+        if value == before:
+            continue
+        if before and value.endswith(os.pathsep + before):
+            added = shlex.quote(value.removesuffix(before))
+            lines.append(f'export {name}={added}"${name}"')
+        else:
+            lines.append(f"export {name}={shlex.quote(value)}")
+    return lines
+
+
+def _env(arguments: argparse.Namespace, console: Console) -> int:
+    stack = _open(Console(sys.stderr), arguments.stack)
+    for line in shell_exports(stack.environment(), os.environ):
+        console.line(line)
+    return 0
+
+
+Command = Callable[[argparse.Namespace, Console], int]
+COMMANDS: Mapping[str, tuple[Command, str]] = {
+    "up": (_up, "prepare everything and bring the stack up"),
+    "preview": (_preview, "show what up would change"),
+    "outputs": (_outputs, "print the stack's outputs as JSON"),
+    "down": (_down, "stop the stack; its data is kept"),
+    "destroy": (_destroy, "remove the stack and its data; asks first"),
+    "logs": (_logs, "print a container's log"),
+    "ps": (_ps, "list the stack's containers"),
+    "seed": (_seed, "apply the example data"),
+    "doctor": (_doctor, "say what this machine lacks and the mend"),
+    "check": (_check, "lint, types, unit and policy tests"),
+    "test": (_test, "run every test, on the stack ci too"),
+    "bench": (_bench, "measure start, memory and the gateway"),
+    "lock": (_lock, "compile the requirements files"),
+    "env": (_env, "print exports for plain pulumi commands"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    grammar = argparse.ArgumentParser(
+        prog="python3 -m toolchain",
+        description="Prepares this machine and runs Plinth's stacks. make calls it.",
+    )
+    commands = grammar.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_command, description) in COMMANDS.items():
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument("--stack", default="dev", help="which environment (default: dev)")
+        if name == "logs":
+            command.add_argument("--service", default="", help="the component, as in `make ps`")
+        if name == "outputs":
+            command.add_argument("--show-secrets", action="store_true", help="secret ones too")
+        if name in {"test", "bench"}:
+            command.add_argument("rest", nargs="*", help="handed on")
+    return grammar
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit code; a failure is printed as one line."""
+    parsed = parser().parse_args(arguments)
+    console = Console()
+    try:
+        stacks.check_name(parsed.stack)
+        return COMMANDS[parsed.command][0](parsed, console)
+    except ToolchainError as error:
+        Console(sys.stderr).error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        interrupted = InterruptedRunError()
+        Console(sys.stderr).error(interrupted)
+        return interrupted.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
