@@ -11,11 +11,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
-from infra import config, images, networks, outputs, secrets, stores
+from infra import config, credentials, images, networks, outputs, stores
 from infra.container import Site
 from infra.context import Context
 from infra.gateway import component as gateway
-from infra.platform import auth, mail, rest
+from infra.services import auth, mail, rest
 
 
 def declare(stack: str, settings: config.StackConfig) -> None:
@@ -24,7 +24,7 @@ def declare(stack: str, settings: config.StackConfig) -> None:
         config=settings,
         site=Site(stack, networks.declare(stack), protect_data=settings.protect_data),
         images=images.ImageSource(settings.images),
-        keys=secrets.key_material(settings.keys, auth.issuer(settings.public_url)),
+        keys=credentials.key_material(settings.keys, auth.issuer(settings.public_url)),
     )
 
     data = stores.declare(context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra import secrets
+from infra import credentials
 
 if TYPE_CHECKING:
     import pulumi
@@ -22,8 +22,8 @@ class Context:
     config: StackConfig
     site: Site
     images: ImageSource
-    keys: pulumi.Output[secrets.KeyMaterial]
+    keys: pulumi.Output[credentials.KeyMaterial]
 
     def password(self, name: str) -> pulumi.Output[str]:
         """Generate a password of the current generation. Call once for each name."""
-        return secrets.password(name, self.config.passwords.generation)
+        return credentials.password(name, self.config.passwords.generation)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 import pulumi
 
 from infra.container import LOOPBACK
-from infra.platform import auth
+from infra.services import auth
 from infra.stores import mongo, object_store, postgres, redis
 
 if TYPE_CHECKING:

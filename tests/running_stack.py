@@ -82,13 +82,19 @@ class RunningStack:
         )
         return inspected
 
-    def execute(self, name: str, *command: str) -> tuple[int, str]:
+    def execute(self, name: str, *command: str) -> tuple[int | None, str]:
         """Run a command in a component's container: exit code and all that it printed."""
         container = self.engine.containers.get(self.component(name)["container"])
-        code, printed = container.exec_run(list(command))
-        return code, printed.decode(errors="replace")
+        ended = container.exec_run(list(command))
+        assert isinstance(ended.output, bytes)
+        return ended.exit_code, ended.output.decode(errors="replace")
+
+    def image(self, name: str) -> dict[str, Any]:
+        """What the engine says about a component's image."""
+        attributes: dict[str, Any] = self.engine.images.get(self.component(name)["image"]).attrs
+        return attributes
 
     def log(self, name: str) -> str:
         """A component's log."""
         container = self.engine.containers.get(self.component(name)["container"])
-        return str(container.logs().decode(errors="replace"))
+        return bytes(container.logs(stream=False)).decode(errors="replace")

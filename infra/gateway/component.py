@@ -15,12 +15,12 @@ from infra.container import (
 from infra.gateway import runtime
 from infra.gateway.envoy import render
 from infra.gateway.settings import ApiKey, GatewaySettings
-from infra.platform import auth
+from infra.services import auth
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
     from infra.context import Context
-    from infra.secrets import KeyMaterial
+    from infra.credentials import KeyMaterial
 
 PORT = 8000
 

@@ -99,10 +99,9 @@ def test_it_is_reached_by_its_name(inspected: dict[str, Any], name: str) -> None
 
 
 def test_its_environment_has_the_declared_names(
-    stack: RunningStack, inspected: dict[str, Any], declared: dict[str, Any]
+    stack: RunningStack, name: str, inspected: dict[str, Any], declared: dict[str, Any]
 ) -> None:
-    image = stack.engine.api.inspect_image(declared["image"])
-    inherited = {entry.split("=")[0] for entry in image["Config"]["Env"] or []}
+    inherited = {entry.split("=")[0] for entry in stack.image(name)["Config"]["Env"] or []}
     names = {entry.split("=")[0] for entry in inspected["Config"]["Env"]}
     assert names - inherited == set(declared["environment"]) - inherited
 

@@ -6,7 +6,7 @@ import pytest
 from tests.running_stack import NAME, RunningStack, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.stack]
-FILTER = {"label": f"plinth.stack={NAME}"}
+FILTER: dict[str, str | list[str] | bool] = {"label": f"plinth.stack={NAME}"}
 
 
 @pytest.fixture(scope="module")

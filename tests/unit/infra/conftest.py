@@ -29,7 +29,9 @@ class Recorder(mocks.Mocks):
         self.resources.setdefault(args.typ, {})[args.name] = inputs
         match args.typ:
             case "random:index/randomPassword:RandomPassword":
-                computed: dict[str, object] = {"result": f"{args.name}-{'x' * int(inputs['length'])}"}
+                computed: dict[str, object] = {
+                    "result": f"{args.name}-{'x' * int(inputs['length'])}"
+                }
             case "random:index/randomBytes:RandomBytes":
                 seed = hashlib.sha256(args.name.encode()).digest()
                 computed = {"base64": base64.b64encode(seed).decode()}

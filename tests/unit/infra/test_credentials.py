@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from infra import secrets
+from infra import credentials
 from infra.config import Keys
 
 CURRENT, PREVIOUS = bytes(32), bytes([1]) * 32
@@ -11,8 +11,8 @@ LEGACY_SECRET = "s" * 40
 
 
 @pytest.fixture
-def rotated() -> secrets.KeyMaterial:
-    return secrets.derive([CURRENT, PREVIOUS], None, ISSUER)
+def rotated() -> credentials.KeyMaterial:
+    return credentials.derive([CURRENT, PREVIOUS], None, ISSUER)
 
 
 @pytest.mark.parametrize(
@@ -27,39 +27,41 @@ def rotated() -> secrets.KeyMaterial:
 def test_the_previous_generation_is_accepted_until_revoked(
     keys: Keys, generations: list[int]
 ) -> None:
-    assert secrets.accepted_generations(keys) == generations
+    assert credentials.accepted_generations(keys) == generations
 
 
-def test_both_generations_verify_after_a_rotation(rotated: secrets.KeyMaterial) -> None:
+def test_both_generations_verify_after_a_rotation(rotated: credentials.KeyMaterial) -> None:
     assert len(json.loads(rotated.public_key_set)["keys"]) == 2
 
 
-def test_only_the_current_key_signs(rotated: secrets.KeyMaterial) -> None:
+def test_only_the_current_key_signs(rotated: credentials.KeyMaterial) -> None:
     private = ["d" in key for key in json.loads(rotated.signing_keys)["keys"]]
     assert private == [True, False]
 
 
-def test_api_keys_of_both_generations_are_accepted(rotated: secrets.KeyMaterial) -> None:
+def test_api_keys_of_both_generations_are_accepted(rotated: credentials.KeyMaterial) -> None:
     assert len({key.value for key in rotated.api_keys}) == 4
 
 
-def test_every_generation_of_a_role_becomes_the_same_token(rotated: secrets.KeyMaterial) -> None:
+def test_every_generation_of_a_role_becomes_the_same_token(
+    rotated: credentials.KeyMaterial,
+) -> None:
     assert len({key.token for key in rotated.api_keys if key.role == "anon"}) == 1
 
 
-def test_clients_are_handed_the_current_generation(rotated: secrets.KeyMaterial) -> None:
-    assert rotated.current("anon") == secrets.derive([CURRENT], None, ISSUER).current("anon")
+def test_clients_are_handed_the_current_generation(rotated: credentials.KeyMaterial) -> None:
+    assert rotated.current("anon") == credentials.derive([CURRENT], None, ISSUER).current("anon")
 
 
-def test_without_legacy_keys_no_symmetric_key_verifies(rotated: secrets.KeyMaterial) -> None:
+def test_without_legacy_keys_no_symmetric_key_verifies(rotated: credentials.KeyMaterial) -> None:
     assert "oct" not in rotated.public_key_set
 
 
 def test_legacy_keys_bring_the_symmetric_key_to_verifiers_inside() -> None:
-    material = secrets.derive([CURRENT], LEGACY_SECRET, ISSUER)
+    material = credentials.derive([CURRENT], LEGACY_SECRET, ISSUER)
     assert [key["kty"] for key in json.loads(material.public_key_set)["keys"]] == ["EC", "oct"]
 
 
 def test_a_legacy_key_is_accepted_as_an_api_key() -> None:
-    material = secrets.derive([CURRENT], LEGACY_SECRET, ISSUER)
+    material = credentials.derive([CURRENT], LEGACY_SECRET, ISSUER)
     assert material.legacy_keys["anon"] in {key.value for key in material.api_keys}

@@ -1,0 +1,76 @@
+"""supabase-js against the stack: one pytest case for each `test` in `supabase_js/*.test.mjs`."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from tests.e2e.supabase_js import installation
+from tests.running_stack import NAME, ROOT, RunningStack
+
+pytestmark = [pytest.mark.engine, pytest.mark.stack]
+
+TEST_NAME = re.compile(r'^test\("([^"]+)"', re.MULTILINE)
+RUN_SECONDS = 300
+
+CASES = [
+    pytest.param(file.name, name, id=f"{file.name.removesuffix('.test.mjs')}: {name}")
+    for file in sorted(installation.SOURCES.glob("*.test.mjs"))
+    for name in TEST_NAME.findall(file.read_text(encoding="utf-8"))
+]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts, with supabase-js beside them."""
+    folder = tmp_path_factory.mktemp("supabase-js")
+    for script in installation.SOURCES.glob("*.mjs"):
+        shutil.copy(script, folder)
+    installation.offer_to(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def environment(stack: RunningStack) -> dict[str, str]:
+    """What the scripts are told about the stack."""
+    settings = yaml.safe_load((ROOT / f"Pulumi.{NAME}.yaml").read_text(encoding="utf-8"))["config"]
+    return {
+        **os.environ,
+        **installation.ENVIRONMENT,
+        "PLINTH_URL": stack.outputs["gateway_url"],
+        "PLINTH_PUBLISHABLE_KEY": stack.outputs["publishable_key"],
+        "PLINTH_SECRET_KEY": stack.outputs["secret_key"],
+        "PLINTH_LEGACY_ANON_KEY": stack.outputs["legacy_anon_key"],
+        "PLINTH_LEGACY_SERVICE_ROLE_KEY": stack.outputs["legacy_service_role_key"],
+        "PLINTH_REFRESH_REUSE_SECONDS": str(settings["plinth:auth"]["refresh_reuse_seconds"]),
+    }
+
+
+@pytest.fixture(scope="module")
+def report(
+    request: pytest.FixtureRequest, folder: Path, environment: dict[str, str]
+) -> dict[str, str | None]:
+    """What became of each test of a file: None where it passed, else what Node.js said."""
+    run = subprocess.run(
+        ["node", "--test", "--test-reporter=junit", request.param],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    assert run.stdout.startswith("<?xml"), run.stderr
+    results = ET.fromstring(run.stdout)  # noqa: S314  (written by Node.js, just now)
+    return {case.attrib["name"]: case.findtext("failure") for case in results.iter("testcase")}
+
+
+@pytest.mark.parametrize(("report", "name"), CASES, indirect=["report"])
+def test_supabase_js(report: dict[str, str | None], name: str) -> None:
+    assert name in report, f"did not run; {report}"
+    assert report[name] is None, report[name]
