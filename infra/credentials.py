@@ -6,7 +6,6 @@ and stay the same until their generation counts up.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 ROLES: tuple[keys.Role, ...] = ("anon", "service_role")
 PASSWORD_LENGTH = 40
-SEED_BYTES = 32
+SEED_LENGTH = 48
 
 
 def password(name: str, generation: int) -> pulumi.Output[str]:
@@ -40,10 +39,13 @@ def password(name: str, generation: int) -> pulumi.Output[str]:
 
 
 def seed(name: str, generation: int) -> pulumi.Output[bytes]:
-    """32 random bytes that keys are derived from."""
-    resource = random.RandomBytes(f"seed-{name}-{generation}", length=SEED_BYTES)
-    encoded: pulumi.Output[str] = pulumi.Output.secret(resource.base64)
-    return encoded.apply(base64.b64decode)
+    """A generated secret of more than 256 bits that keys are derived from.
+
+    A password, not `RandomBytes`: that resource's id is its value, and ids are kept in clear.
+    """
+    resource = random.RandomPassword(f"seed-{name}-{generation}", length=SEED_LENGTH, special=False)
+    text: pulumi.Output[str] = pulumi.Output.secret(resource.result)
+    return text.apply(str.encode)
 
 
 @dataclass(frozen=True)

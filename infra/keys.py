@@ -76,7 +76,7 @@ class SigningKey:
 
 
 def signing_key(seed: bytes) -> SigningKey:
-    """Derive the P-256 key that belongs to a 32-byte secret.
+    """Derive the P-256 key that belongs to a generated secret.
 
     64 bits more than the order needs are drawn before the reduction, so no key is likelier than
     another (FIPS 186-5, appendix A.2.1).

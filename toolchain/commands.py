@@ -61,7 +61,7 @@ def _stack_ports(stack: str) -> tuple[int, ...]:
     )
 
 
-def _gather(stack: str) -> facts.Facts:
+def _gather(stack: str, *, probe_network: bool) -> facts.Facts:
     engine.adopt_context()
     answering = engine.version()
     ports = _stack_ports(stack)
@@ -69,7 +69,7 @@ def _gather(stack: str) -> facts.Facts:
         own = " ".join(port for found in containers.of_stack(stack) for port in found.ports)
         ports = tuple(port for port in ports if f":{port}->" not in own)
     reason = "" if answering else engine.problem()
-    return facts.gather(answering, reason, ports, os.environ)
+    return facts.gather(answering, reason, ports, os.environ, probe_network=probe_network)
 
 
 def _prepare_tools(console: Console, *, development: bool = False) -> pulumi_cli.Cli:
@@ -81,7 +81,8 @@ def _prepare(console: Console, stack: str, *, development: bool = False) -> stac
     """Everything that `pulumi up` needs, in the order in which it fails soonest."""
     with _one_at_a_time(console):
         with console.step("This machine") as step:
-            doctor.require(doctor.findings(_gather(stack)))
+            is_new = not (paths.BINARIES / "pulumi").exists()
+            doctor.require(doctor.findings(_gather(stack, probe_network=is_new)))
             step.note(f"{facts.memory_bytes() >> 30} GiB memory")
         engine.prepare(console)
         cli = _prepare_tools(console, development=development)
@@ -154,7 +155,8 @@ def _destroy(arguments: argparse.Namespace, console: Console) -> int:
 
 def _logs(arguments: argparse.Namespace, _console: Console) -> int:
     engine.adopt_context()
-    known = {found.component: found.name for found in containers.of_stack(arguments.stack)}
+    present = containers.of_stack(arguments.stack)
+    known = {found.component: found.name for found in present if not found.holds_files}
     if arguments.service not in known:
         listed = ", ".join(sorted(known)) or f"none; make up STACK={arguments.stack} starts them"
         what = (
@@ -170,7 +172,7 @@ def _logs(arguments: argparse.Namespace, _console: Console) -> int:
 
 def _ps(arguments: argparse.Namespace, console: Console) -> int:
     engine.adopt_context()
-    found = containers.of_stack(arguments.stack)
+    found = [each for each in containers.of_stack(arguments.stack) if not each.holds_files]
     if not found:
         console.line(f"Stack {arguments.stack} has no containers. `make up` starts them.")
         return 0
@@ -179,15 +181,13 @@ def _ps(arguments: argparse.Namespace, console: Console) -> int:
         state = container.health or container.status
         if container.status == "exited":
             state = f"ended with code {container.exit_code}"
-        elif container.status == "created":
-            state = "holds files"
         ports = ", ".join(container.ports)
         console.line(f"{container.component:<18}{state:<22}{ports}".rstrip())
     return 0
 
 
 def _doctor(arguments: argparse.Namespace, console: Console) -> int:
-    doctor.report(console, doctor.findings(_gather(arguments.stack)))
+    doctor.report(console, doctor.findings(_gather(arguments.stack, probe_network=True)))
     return 0
 
 

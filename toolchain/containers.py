@@ -36,6 +36,11 @@ class Container:
     ports: tuple[str, ...]
 
     @property
+    def holds_files(self) -> bool:
+        """Whether it is a file carrier: created to fill a volume and never started."""
+        return self.status == "created" and not self.keeps_running
+
+    @property
     def has_failed(self) -> bool:
         """Whether its log is worth showing."""
         if self.health == "unhealthy" or self.status in {"restarting", "dead"}:

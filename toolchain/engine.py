@@ -250,7 +250,7 @@ def prepare(console: Console) -> None:
             _start(step)
             step.note(f"{_wait(step)}, installed and started")
             return
-        machine = facts.gather(None, reason, (), os.environ)
+        machine = facts.gather(None, reason, (), os.environ, probe_network=False)
         raise ToolchainError("no Docker engine answers", mend_for(machine))
 
 

@@ -167,9 +167,14 @@ def _image_is_present(tag_prefix: str) -> bool:
 
 
 def gather(
-    engine: str | None, engine_problem: str, ports: tuple[int, ...], environment: Mapping[str, str]
+    engine: str | None,
+    engine_problem: str,
+    ports: tuple[int, ...],
+    environment: Mapping[str, str],
+    *,
+    probe_network: bool,
 ) -> Facts:
-    """Look at everything. Takes a few seconds where the network does not answer."""
+    """Look at everything. Asking the network takes seconds where it does not answer."""
     pulumi = shutil.which("pulumi", path=environment.get("PATH"))
     go = shutil.which("go", path=environment.get("PATH"))
     return Facts(
@@ -190,7 +195,7 @@ def gather(
         pulumi=program_version(pulumi, "version") if pulumi else None,
         pulumi_prepared=(paths.BINARIES / "pulumi").exists(),
         go=program_version(go, "version") if go else None,
-        reaches_pypi=reaches(PYPI_URL),
-        reaches_releases=reaches(RELEASES_URL),
+        reaches_pypi=reaches(PYPI_URL) if probe_network else None,
+        reaches_releases=reaches(RELEASES_URL) if probe_network else None,
         busy_ports=tuple(port for port in ports if port_is_busy(port)),
     )

@@ -220,26 +220,38 @@ def download(
     return downloaded()
 
 
+def _built(program: Path) -> Cli:
+    return Cli(
+        program,
+        VERSION,
+        "built from Go modules",
+        has_language_stand_in=True,
+        has_provider_stand_ins=True,
+    )
+
+
+def built() -> Cli | None:
+    """The CLI that an earlier run built from the same sources."""
+    program = paths.cache_root() / "pulumi" / cli_build.source_digest() / "pulumi"
+    return _built(program) if program.exists() else None
+
+
 def build(step: Step) -> Cli:
-    """Take the CLI that an earlier run built from the same sources, or build it.
+    """Build the CLI from its Go modules into the cache.
 
     Raises:
         ToolchainError: no Go, or the build failed.
     """
-    cache = paths.cache_root() / "pulumi"
-    program = cache / cli_build.source_digest() / "pulumi"
-    if not program.exists():
-        compiler = go.prepare(step)
-        step.note("building it from Go modules (4 minutes)")
-        try:
-            program = cli_build.cached(compiler, cache)
-        except (OSError, cli_build.BuildError) as error:
-            raise ToolchainError(
-                "the Pulumi CLI could not be built from its Go modules",
-                "Check that the Go module proxy answers (go env GOPROXY), then run this again.",
-                evidence=last_lines(str(error)),
-            ) from error
-    return Cli(program, VERSION, "built from Go modules")
+    compiler = go.prepare(step)
+    step.note("building it from Go modules (4 minutes)")
+    try:
+        return _built(cli_build.cached(compiler, paths.cache_root() / "pulumi"))
+    except (OSError, cli_build.BuildError) as error:
+        raise ToolchainError(
+            "the Pulumi CLI could not be built from its Go modules",
+            "Check that the Go module proxy answers (go env GOPROXY), then run this again.",
+            evidence=last_lines(str(error)),
+        ) from error
 
 
 def required_versions(lock: str) -> dict[str, str]:
@@ -324,14 +336,18 @@ def prepare(console: Console) -> Cli:
     lock = (paths.REPOSITORY / "requirements.txt").read_text(encoding="utf-8")
     versions = required_versions(lock)
     with console.step("Pulumi CLI") as step:
-        found = on_path(search_path(os.environ.get("PATH", ""))) or downloaded() or download(step)
-        if found is None:
-            cli = replace(build(step), has_language_stand_in=True, has_provider_stand_ins=True)
-        else:
+        cli = (
+            on_path(search_path(os.environ.get("PATH", "")))
+            or downloaded()
+            or built()
+            or download(step)
+            or build(step)
+        )
+        if not cli.has_provider_stand_ins:
             has_providers = all(
-                _has_provider(found, name, version, step) for name, version in versions.items()
+                _has_provider(cli, name, version, step) for name, version in versions.items()
             )
-            cli = replace(found, has_provider_stand_ins=not has_providers)
+            cli = replace(cli, has_provider_stand_ins=not has_providers)
         place(cli, versions)
         step.note(cli.describe())
     return cli

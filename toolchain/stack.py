@@ -201,6 +201,11 @@ def _run(stack: Stack, operation: str, *arguments: str) -> None:
     environment = {**stack.environment(), "PULUMI_DEBUG_COMMANDS": "true"}
     with keeping_stack_file(stack):
         code = run_in_foreground(command, environment=environment, directory=paths.REPOSITORY)
+    if code < 0:
+        raise ToolchainError(
+            f"pulumi {operation} of stack {stack.name} was killed by signal {-code}",
+            "Run this again: it mends what was cut off and goes on from there.",
+        )
     if code != 0:
         raise failure.explain(f"pulumi {operation}", stack.name, event_log)
 

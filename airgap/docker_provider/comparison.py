@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from airgap.provider.values import Unknown, Value
+from airgap.provider.values import Unknown, Value, Values
 
 # Every other list is a set in the official provider: its order means nothing.
 _ORDERED: Final = frozenset({"command", "entrypoints", "tests"})
@@ -35,6 +35,15 @@ def canonical(key: str, value: Value) -> Value:
             return None
         case _:
             return value
+
+
+def without_computed(old: Values, new: Values, computed: frozenset[str]) -> Values:
+    """Return the old inputs without those that the engine settles once the program is silent.
+
+    Such an input (optional and computed in the official provider's schema) is known after an
+    import; that the program leaves it out is then no change.
+    """
+    return {key: value for key, value in old.items() if key in new or key not in computed}
 
 
 def _capability(name: Value) -> str:

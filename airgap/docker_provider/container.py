@@ -7,7 +7,7 @@ from typing import Final
 from docker.errors import APIError, NotFound
 
 from airgap.docker_provider import container_request, container_state, container_wait, defaults
-from airgap.docker_provider.comparison import canonical
+from airgap.docker_provider.comparison import canonical, without_computed
 from airgap.docker_provider.durations import to_nanoseconds
 from airgap.docker_provider.engine import Engine, Inspection
 from airgap.docker_provider.inputs import ContainerInputs, check, parse
@@ -49,7 +49,22 @@ UPDATED_IN_PLACE: Final = frozenset(
 )
 """Inputs whose change the official provider reports as an update; every other one replaces."""
 
-# Of the above, what the engine really changes on a container that exists.
+_COMPUTED: Final = frozenset(
+    {
+        "command",
+        "entrypoints",
+        "hostname",
+        "init",
+        "ipcMode",
+        "logDriver",
+        "runtime",
+        "securityOpts",
+        "shmSize",
+        "stopSignal",
+        "stopTimeout",
+    }
+)
+# Of UPDATED_IN_PLACE, what the engine really changes on a container that exists.
 _ENGINE_UPDATES: Final = frozenset(
     {
         "cpuPeriod",
@@ -130,7 +145,7 @@ class ContainerType:
     def diff(self, inputs: Values, old_inputs: Values, _old_outputs: Values) -> Difference:
         """See `ResourceType.diff`."""
         return compare(
-            old_inputs,
+            without_computed(old_inputs, inputs, _COMPUTED),
             inputs,
             replaces=lambda key: key not in UPDATED_IN_PLACE,
             canonical=canonical,

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import queue
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -167,20 +168,56 @@ def _follow(operation: Operation, events: Iterable[dict[str, Any]], subject: str
     """
     last: deque[str] = deque(maxlen=_ERROR_LINES)
     details: dict[str, Any] = {}
-    for event in events:
-        if operation.cancelled.is_set():
-            raise OperationCancelledError("cancelled before it was done")
+    for event in _until_cancelled(operation, events):
         details.update(event.get("aux") or {})
         for line in str(event.get("stream") or "").splitlines():
             text = operation.redact(line.rstrip())
             if text:
                 last.append(text)
-                operation.log(text)
+                # What a step prints is told when it fails; until then its name says enough.
+                if text.startswith("Step "):
+                    operation.log(text)
         if "error" in event:
             reason = explain(operation.redact(str(event["error"])), subject)
             lines = "\n".join(f"    {line}" for line in last)
             raise ProviderError(f"{reason}\n{lines}" if lines else reason)
     return details
+
+
+def _until_cancelled(
+    operation: Operation, events: Iterable[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Hand on what the engine reports, and give up when the operation is cancelled.
+
+    A step may be silent for minutes, so another thread waits for the engine. The engine ends the
+    build when its caller has gone, which is as soon as the provider ends.
+
+    Raises:
+        OperationCancelledError: the operation was cancelled.
+    """
+    arrived: queue.SimpleQueue[dict[str, Any] | Exception | None] = queue.SimpleQueue()
+
+    def wait_for_engine() -> None:
+        try:
+            for event in events:
+                arrived.put(event)
+            arrived.put(None)
+        except Exception as error:  # noqa: BLE001  (raised again where it is waited for)
+            arrived.put(error)
+
+    threading.Thread(target=wait_for_engine, daemon=True).start()
+    while True:
+        if operation.cancelled.is_set():
+            raise OperationCancelledError("cancelled before it was done")
+        try:
+            event = arrived.get(timeout=_INTERVAL_SECONDS)
+        except queue.Empty:
+            continue
+        if event is None:
+            return
+        if isinstance(event, Exception):
+            raise event
+        yield event
 
 
 def _with_digest(build: dict[str, Value]) -> dict[str, Value]:

@@ -6,7 +6,7 @@ from typing import Final
 from docker.errors import NotFound
 
 from airgap.docker_provider import defaults
-from airgap.docker_provider.comparison import canonical
+from airgap.docker_provider.comparison import canonical, without_computed
 from airgap.docker_provider.engine import Engine, Inspection
 from airgap.docker_provider.inputs import IpamConfig, NetworkInputs, check, parse
 from airgap.docker_provider.labels import from_mapping, to_mapping
@@ -16,6 +16,7 @@ from airgap.provider.resource import Created, Found, Operation
 from airgap.provider.values import Values
 
 META: Final = '{"schema_version":"1"}'
+_COMPUTED: Final = frozenset({"driver", "ipamConfigs", "options"})
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class NetworkType:
     def diff(self, inputs: Values, old_inputs: Values, _old_outputs: Values) -> Difference:
         """See `ResourceType.diff`."""
         return compare(
-            old_inputs,
+            without_computed(old_inputs, inputs, _COMPUTED),
             inputs,
             replaces=always_replaces,
             canonical=canonical,
@@ -77,7 +78,10 @@ class NetworkType:
             except NotFound:
                 return None
         outputs = _outputs(inspected)
-        return Found(inspected["Id"], outputs, with_observed(inputs, outputs, _IMPORTED))
+        taken = with_observed(inputs, outputs, _IMPORTED)
+        if not inputs:
+            taken = defaults.fill(taken, defaults.NETWORK)
+        return Found(inspected["Id"], outputs, taken)
 
     def update(
         self, _operation: Operation, _identifier: str, _inputs: Values, old_outputs: Values

@@ -6,7 +6,7 @@ from typing import Final
 from docker.errors import APIError, NotFound
 
 from airgap.docker_provider import defaults
-from airgap.docker_provider.comparison import canonical
+from airgap.docker_provider.comparison import canonical, without_computed
 from airgap.docker_provider.engine import Engine, Inspection
 from airgap.docker_provider.inputs import VolumeInputs, check, parse
 from airgap.docker_provider.labels import from_mapping, to_mapping
@@ -16,6 +16,7 @@ from airgap.provider.resource import Created, Found, Operation
 from airgap.provider.values import Values
 
 META: Final = '{"schema_version":"1"}'
+_COMPUTED: Final = frozenset({"driver"})
 _IMPORTED: Final = ("name", "driver", "driverOpts", "labels")
 # A container that is being removed still holds its volumes for a moment.
 _DELETE_SECONDS: Final = 10.0
@@ -42,7 +43,7 @@ class VolumeType:
     def diff(self, inputs: Values, old_inputs: Values, _old_outputs: Values) -> Difference:
         """See `ResourceType.diff`."""
         return compare(
-            old_inputs,
+            without_computed(old_inputs, inputs, _COMPUTED),
             inputs,
             replaces=always_replaces,
             canonical=canonical,

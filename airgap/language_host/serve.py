@@ -4,12 +4,11 @@ The engine starts the executable, reads the port from the first line of standard
 the plugin with SIGINT.
 """
 
+import os
 import signal
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 import grpc
 from pulumi.runtime.proto import language_pb2_grpc
@@ -23,26 +22,24 @@ _MAXIMUM_MESSAGE_BYTES: Final = 400 * 1024 * 1024  # what the engine itself allo
 _STOP_GRACE_SECONDS: Final = 1.0
 
 
-def serve(arguments: list[str] | None = None) -> int:
-    """Serve until the engine ends the plugin or is gone.
+def serve(arguments: list[str] | None = None) -> NoReturn:
+    """Serve until the engine ends the plugin or is gone, then end the process with code 0.
 
     Args:
         arguments: The command line without the program's name; ``sys.argv`` when left out.
-
-    Returns:
-        The exit code.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     addresses = [argument for argument in arguments if not argument.startswith("-")]
     host = LanguageHost(addresses[-1] if addresses else "")
-    stopping = threading.Event()
+    # A pipe, not an event: a signal handler must not take a lock that the interrupted thread holds.
+    stop_asked, ask_to_stop = os.pipe()
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
+    def stop() -> None:
+        os.write(ask_to_stop, b"\n")
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    when_engine_is_gone(stopping.set)
+    signal.signal(signal.SIGINT, lambda _number, _frame: stop())
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
+    when_engine_is_gone(stop)
 
     server = grpc.server(
         ThreadPoolExecutor(max_workers=_THREADS),
@@ -57,9 +54,11 @@ def serve(arguments: list[str] | None = None) -> int:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
 
-    stopping.wait()
+    os.read(stop_asked, 1)
     # A program that is about to end may do so; one that waits for an engine which no longer
     # answers is ended.
-    server.stop(_STOP_GRACE_SECONDS).wait()
+    server.stop(_STOP_GRACE_SECONDS).wait(2 * _STOP_GRACE_SECONDS)
     host.children.end_all()
-    return 0
+    sys.stdout.flush()
+    # Nobody waits for an answer any more: threads of gRPC's that still do must not hold the exit.
+    os._exit(0)

@@ -70,7 +70,9 @@ class Block:
     @property
     def has_commands(self) -> bool:
         """Whether a reader is meant to type it."""
-        return self.language in SHELLS | SCRIPTS or bool(re.search(r"^\$ ", self.text, re.M))
+        return self.language in SHELLS | SCRIPTS or bool(
+            re.search(r"^\$ ", self.text, re.MULTILINE)
+        )
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -117,7 +119,7 @@ BLOCKS = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the pages' variables are kept, and curl's settings."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / ".curlrc").write_text("fail-with-body\nshow-error\n", encoding="utf-8")
+    (folder / ".curlrc").write_text("fail\nshow-error\n", encoding="utf-8")
     if any(block.mark == RUN and block.language == "js" for block in BLOCKS):
         installation.offer_to(folder)
     return folder

@@ -76,29 +76,23 @@ def test_a_changed_limit_does_not_replace(plugin: Plugin, running: State, inputs
     assert (list(changed.replaces), list(changed.diffs)) == ([], ["memory", "memorySwap"])
 
 
-@pytest.mark.parametrize(
-    ("changed", "path", "expected"),
-    [
-        ({"memory": 64, "memorySwap": 64}, ("Memory",), 64 * 1024 * 1024),
-        ({"cpuShares": 512}, ("CpuShares",), 512),
-        ({"restart": "unless-stopped"}, ("RestartPolicy", "Name"), "unless-stopped"),
-    ],
-    ids=["memory", "cpuShares", "restart"],
-)
+UPDATES: dict[str, tuple[Values, dict[str, object]]] = {
+    "memory": ({"memory": 64, "memorySwap": 64}, {"Memory": 64 * 1024 * 1024}),
+    "cpuShares": ({"cpuShares": 512}, {"CpuShares": 512}),
+    "restart": (
+        {"restart": "unless-stopped"},
+        {"RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0}},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UPDATES)
 def test_an_update_changes_the_running_container(
-    plugin: Plugin,
-    engine: docker.DockerClient,
-    running: State,
-    inputs: Values,
-    changed: Values,
-    path: tuple[str, ...],
-    expected: object,
+    plugin: Plugin, engine: docker.DockerClient, running: State, inputs: Values, case: str
 ) -> None:
+    changed, expected = UPDATES[case]
     plugin.update(running, {**inputs, **changed})
-    value = inspect(engine, running.id)["HostConfig"]
-    for step in path:
-        value = value[step]
-    assert value == expected
+    assert expected.items() <= inspect(engine, running.id)["HostConfig"].items()
 
 
 def test_an_update_shows_in_the_outputs(plugin: Plugin, running: State, inputs: Values) -> None:

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.engine
 
 CONTAINER = "docker:index/container:Container"
 PASSWORD = "correct-horse-battery-staple"
-HEALTHY = {"tests": ["CMD", "true"], "interval": "300ms"}
-UNHEALTHY = {"tests": ["CMD", "false"], "interval": "300ms", "retries": 1}
+HEALTHY: Values = {"tests": ["CMD", "true"], "interval": "300ms"}
+UNHEALTHY: Values = {"tests": ["CMD", "false"], "interval": "300ms", "retries": 1}
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_failure_says_why(plugin: Plugin, inputs: Values, case: str) -> None:
     changed, reason = FAILING[case]
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(CONTAINER, {**inputs, **changed})
-    assert reason in caught.value.details()
+    assert reason in str(caught.value.details())
 
 
 @pytest.mark.parametrize("case", ["exits", "unhealthy", "network", "upload", "command"])
@@ -101,7 +101,9 @@ def test_a_failure_leaves_no_container(
 def test_a_port_in_use_is_named(plugin: Plugin, inputs: Values, name: str) -> None:
     port: Values = {"ports": [{"internal": 80, "external": 18124, "ip": "127.0.0.1"}]}
     plugin.create(CONTAINER, {**inputs, **port})
-    with pytest.raises(grpc.RpcError, match="port 127.0.0.1:18124 of the host is already in use"):
+    with pytest.raises(
+        grpc.RpcError, match=r"port 127\.0\.0\.1:18124 of the host is already in use"
+    ):
         plugin.create(CONTAINER, {**inputs, **port, "name": f"{name}-2"})
 
 

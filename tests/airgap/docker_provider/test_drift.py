@@ -109,15 +109,10 @@ DRIFT: dict[str, tuple[Change, list[str]]] = {
 
 @pytest.mark.parametrize("case", DRIFT)
 def test_a_refresh_reports_what_was_changed_outside(
-    plugin: Plugin,
-    engine: docker.DockerClient,
-    running: State,
-    inputs: Values,
-    name: str,
-    case: str,
+    plugin: Plugin, engine: docker.DockerClient, running: State, inputs: Values, case: str
 ) -> None:
     change, expected = DRIFT[case]
-    change(engine, name)
+    change(engine, str(running.outputs["name"]))
     assert drift(plugin, running, inputs) == expected
 
 

@@ -18,18 +18,24 @@ NETWORK = "docker:index/network:Network"
             "container web: the engine's disk is full",
         ),
         (
-            "driver failed programming external connectivity on endpoint web (ab12): Bind for "
-            "127.0.0.1:8000 failed: port is already allocated",
+            (
+                "driver failed programming external connectivity on endpoint web (ab12): Bind for "
+                "127.0.0.1:8000 failed: port is already allocated"
+            ),
             "container web: port 127.0.0.1:8000 of the host is already in use",
         ),
         (
-            "driver failed programming external connectivity on endpoint web (ab12): Error "
-            "starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use",
+            (
+                "driver failed programming external connectivity on endpoint web (ab12): Error "
+                "starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use"
+            ),
             "container web: port 0.0.0.0:80 of the host is already in use",
         ),
         (
-            'Conflict. The container name "/web" is already in use by container '
-            '"0123456789abcdef". You have to remove (or rename) that container',
+            (
+                'Conflict. The container name "/web" is already in use by container '
+                '"0123456789abcdef". You have to remove (or rename) that container'
+            ),
             "container web: the name web is taken by container 0123456789ab",
         ),
         ("No such image: some/image:1", "container web: image some/image:1 is not on this engine"),
@@ -48,7 +54,7 @@ def test_an_unreachable_engine_is_one_clear_line(plugin: Plugin) -> None:
     )
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(NETWORK, {"name": "n"})
-    assert caught.value.details() == (
+    assert str(caught.value.details()) == (
         "cannot reach the Docker engine at unix:///nowhere.sock: No such file or directory; "
         "start it or set docker:host"
     )
@@ -72,7 +78,7 @@ def test_a_setting_that_is_not_taken_is_refused_by_name(plugin: Plugin) -> None:
 def test_a_resource_type_that_is_not_there_is_refused_by_name(plugin: Plugin, token: str) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.check(token, {})
-    assert caught.value.details().startswith(f"{token} is not in this stand-in")
+    assert str(caught.value.details()).startswith(f"{token} is not in this stand-in")
 
 
 def test_the_version_is_the_official_plugins(plugin: Plugin) -> None:

@@ -105,8 +105,8 @@ def test_a_failed_build_shows_its_last_lines(
     (context / "Dockerfile").write_text(f"FROM {busybox}\nRUN echo about to fail; false\n")
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(IMAGE, inputs)
-    assert "the build failed" in caught.value.details()
-    assert "\n    about to fail" in caught.value.details()
+    assert "the build failed" in str(caught.value.details())
+    assert "\n    about to fail" in str(caught.value.details())
 
 
 def test_another_builder_is_refused(plugin: Plugin, inputs: Values) -> None:
@@ -118,7 +118,7 @@ def test_another_builder_is_refused(plugin: Plugin, inputs: Values) -> None:
 
 def test_a_missing_dockerfile_is_named(plugin: Plugin, inputs: Values, context: Path) -> None:
     (context / "Dockerfile").unlink()
-    with pytest.raises(grpc.RpcError, match="there is no file .*Dockerfile"):
+    with pytest.raises(grpc.RpcError, match=r"there is no file .*Dockerfile"):
         plugin.check(IMAGE, inputs)
 
 
@@ -150,7 +150,7 @@ def test_a_pulled_image_is_no_change(plugin: Plugin, busybox: str) -> None:
 def test_an_image_that_is_nowhere_is_one_clear_line(plugin: Plugin) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(REMOTE_IMAGE, {"name": "127.0.0.1:1/plinth-test/absent:1"})
-    assert caught.value.details().startswith(
+    assert str(caught.value.details()).startswith(
         "image 127.0.0.1:1/plinth-test/absent:1 is not on this engine and no registry answers"
     )
 
@@ -160,9 +160,8 @@ def tagged(plugin: Plugin, busybox: str, name: str) -> State:
     return plugin.create(TAG, {"sourceImage": busybox, "targetImage": f"{name}:again"})
 
 
-def test_a_tag_names_the_same_image(
-    engine: docker.DockerClient, tagged: State, busybox: str, name: str
-) -> None:
+@pytest.mark.usefixtures("tagged")
+def test_a_tag_names_the_same_image(engine: docker.DockerClient, busybox: str, name: str) -> None:
     assert engine.images.get(f"{name}:again").id == engine.images.get(busybox).id
 
 

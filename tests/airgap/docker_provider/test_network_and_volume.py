@@ -5,14 +5,14 @@ import grpc
 import pytest
 from docker.errors import NotFound
 
-from airgap.provider.values import UNKNOWN, Values
+from airgap.provider.values import UNKNOWN, Value, Values
 from tests.airgap.plugin import Plugin, State
 
 pytestmark = pytest.mark.engine
 
 NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
-LABELS = [{"label": "plinth.stack", "value": "test"}]
+LABELS: list[Value] = [{"label": "plinth.stack", "value": "test"}]
 
 
 @pytest.fixture(params=[NETWORK, VOLUME])

@@ -23,9 +23,7 @@ __all__ = ["bootstrap", "postgres_server", "prepared_database"]  # fixtures
 
 
 @pytest.fixture(scope="session")
-def database_environment(
-    postgres_server: PostgresServer, prepared_database: str
-) -> dict[str, str]:
+def database_environment(postgres_server: PostgresServer, prepared_database: str) -> dict[str, str]:
     """How the service reaches its database."""
     address = f"{postgres_server.host}:{postgres_server.port}"
     return {

@@ -55,6 +55,7 @@ class AuthService:
     url: str
     process: subprocess.Popen[bytes] = field(repr=False)
     log: Path
+    client: httpx.Client = field(repr=False)
 
     def request(
         self,
@@ -70,12 +71,8 @@ class AuthService:
         all_headers = dict(headers or {})
         if token is not None:
             all_headers["Authorization"] = f"Bearer {token}"
-        return httpx.request(
-            method,
-            self.url + path,
-            content=None if body is None else content,
-            headers=all_headers,
-            timeout=30,
+        return self.client.request(
+            method, path, content=None if body is None else content, headers=all_headers
         )
 
     def sign_up(self, email: str | None = None, password: str = "password-1") -> dict[str, Any]:
@@ -135,10 +132,12 @@ def running_service(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    service = AuthService(f"http://127.0.0.1:{port}", process, log)
+    url = f"http://127.0.0.1:{port}"
     try:
-        wait_until_ready(service)
-        yield service
+        with httpx.Client(base_url=url, timeout=30) as client:
+            service = AuthService(url, process, log, client)
+            wait_until_ready(service)
+            yield service
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
@@ -152,7 +151,7 @@ def wait_until_ready(service: AuthService) -> None:
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < deadline and service.process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(service.url + "/health/ready", timeout=10).status_code == 200:
+            if service.request("GET", "/health/ready").status_code == 200:
                 return
         time.sleep(0.1)
     pytest.fail(f"the auth service did not become ready:\n{service.log.read_text()}")

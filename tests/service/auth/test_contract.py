@@ -175,6 +175,12 @@ def logged_out_refresh_token(scene: Scene) -> str:
     return refresh_token
 
 
+def updated_metadata(scene: Scene) -> None:
+    """Metadata as an earlier recorded request left it."""
+    body = {"data": {"name": "Ann2", "x": 1}}
+    scene.service.request("PUT", "/user", token=scene.signed_in["access_token"], body=body)
+
+
 def second_token(scene: Scene) -> str:
     """A refresh token that has one ancestor."""
     token: str = scene.service.refresh(scene.signed_in["refresh_token"]).json()["refresh_token"]
@@ -183,9 +189,7 @@ def second_token(scene: Scene) -> str:
 
 def address_of_the_other_user(scene: Scene) -> str:
     """The address of the user whom the administrator has made."""
-    answer = scene.service.request(
-        "GET", f"/admin/users/{scene.other_user}", token=SERVICE_TOKEN
-    )
+    answer = scene.service.request("GET", f"/admin/users/{scene.other_user}", token=SERVICE_TOKEN)
     address: str = answer.json()["email"]
     return address
 
@@ -233,7 +237,10 @@ REPLACED_VALUES: dict[str, dict[str, Callable[[Scene], str]]] = {
     "refresh 2": {"refresh_token": second_token},
 }
 REPLACED_TOKENS: dict[str, Callable[[Scene], str]] = {"user get expired": expired_token}
-PREPARATIONS: dict[str, Callable[[Scene], object]] = {"user after logout": logged_out_refresh_token}
+PREPARATIONS: dict[str, Callable[[Scene], object]] = {
+    "user after logout": logged_out_refresh_token,
+    "user update password": updated_metadata,
+}
 SENT_AFTER_THE_INTERVAL = {
     "refresh reuse of old token revokes the family",
     "refresh newest after reuse",
@@ -250,9 +257,7 @@ def send(scene: Scene, entry: dict[str, Any]) -> httpx.Response:
     if name in PREPARATIONS:
         PREPARATIONS[name](scene)
     token = (
-        REPLACED_TOKENS[name](scene)
-        if name in REPLACED_TOKENS
-        else scene.token(request["auth"])
+        REPLACED_TOKENS[name](scene) if name in REPLACED_TOKENS else scene.token(request["auth"])
     )
     path = RECORDED_USER_IN_PATH.sub(scene.other_user, request["path"])
     return scene.service.request(
@@ -301,7 +306,8 @@ def is_error(entry: dict[str, Any]) -> bool:
     return bool(entry["response"]["status"] >= 400)
 
 
-IN_SEQUENCE = {"jwks", "admin list users"}
+# What these lists hold depends on the run: their members are compared one by one below.
+COMPARED_BY_MEMBER = {"jwks", "admin list users"}
 NOW = [
     *entries("auto-confirm", later=False),
     *(
@@ -312,24 +318,27 @@ NOW = [
 ]
 
 
-@pytest.mark.parametrize("entry", NOW)
-def test_status_is_the_recorded_one(scene: Scene, entry: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "entry",
+    [one for one in NOW if not is_error(one.values[0]) and one.id not in COMPARED_BY_MEMBER],
+)
+def test_answer_has_the_recorded_status_keys_and_types(scene: Scene, entry: dict[str, Any]) -> None:
     answer = send(scene, entry)
 
-    assert answer.status_code == entry["response"]["status"], answer.text
-
-
-@pytest.mark.parametrize("entry", [one for one in NOW if not is_error(one.values[0])])
-def test_body_has_the_recorded_keys_and_types(scene: Scene, entry: dict[str, Any]) -> None:
-    if entry["name"] in IN_SEQUENCE:
-        pytest.skip("compared member by member below")
-
-    assert shape(body_of(send(scene, entry))) == recorded_shape(entry)
+    assert (answer.status_code, shape(body_of(answer))) == (
+        entry["response"]["status"],
+        recorded_shape(entry),
+    )
 
 
 @pytest.mark.parametrize("entry", [one for one in NOW if is_error(one.values[0])])
-def test_error_body_is_the_recorded_one(scene: Scene, entry: dict[str, Any]) -> None:
-    assert body_of(send(scene, entry)) == entry["response"]["body"]
+def test_error_is_the_recorded_one(scene: Scene, entry: dict[str, Any]) -> None:
+    answer = send(scene, entry)
+
+    assert (answer.status_code, body_of(answer)) == (
+        entry["response"]["status"],
+        entry["response"]["body"],
+    )
 
 
 @pytest.mark.parametrize("entry", [one for one in NOW if "headers" in one.values[0]["response"]])
@@ -419,18 +428,14 @@ def test_users_in_a_list_have_the_recorded_keys(scene: Scene) -> None:
     recorded = next(one for one in RECORDING["auto-confirm"] if one["name"] == "admin list users")
     expected = shape(recorded["response"]["body"]["users"][0])
 
-    body = scene.service.request(
-        "GET", "/admin/users?per_page=50", token=SERVICE_TOKEN
-    ).json()
+    body = scene.service.request("GET", "/admin/users?per_page=50", token=SERVICE_TOKEN).json()
     created = next(one for one in body["users"] if one["id"] == scene.other_user)
 
     assert shape(created) == expected
 
 
 def test_list_names_the_next_and_the_last_page(scene: Scene) -> None:
-    answer = scene.service.request(
-        "GET", "/admin/users?page=1&per_page=2", token=SERVICE_TOKEN
-    )
+    answer = scene.service.request("GET", "/admin/users?page=1&per_page=2", token=SERVICE_TOKEN)
     last = -(-int(answer.headers["x-total-count"]) // 2)
     following = min(2, last)
 

@@ -1,6 +1,4 @@
 import asyncio
-import base64
-import hashlib
 import json
 import runpy
 from dataclasses import dataclass, field
@@ -29,12 +27,8 @@ class Recorder(mocks.Mocks):
         self.resources.setdefault(args.typ, {})[args.name] = inputs
         match args.typ:
             case "random:index/randomPassword:RandomPassword":
-                computed: dict[str, object] = {
-                    "result": f"{args.name}-{'x' * int(inputs['length'])}"
-                }
-            case "random:index/randomBytes:RandomBytes":
-                seed = hashlib.sha256(args.name.encode()).digest()
-                computed = {"base64": base64.b64encode(seed).decode()}
+                length = int(inputs["length"])
+                computed: dict[str, object] = {"result": f"{args.name}-{'x' * length}"}
             case "docker:index/container:Container":
                 computed = {"exitCode": 0, "containerLogs": "done"}
             case _:

@@ -104,6 +104,11 @@ def test_one_shots_are_told_from_what_keeps_running(policy: str, *, expected: bo
     assert container.keeps_running is expected
 
 
+def test_file_carriers_are_recognised() -> None:
+    carrier = parsed(State={"Status": "created"}, HostConfig={"RestartPolicy": {"Name": "no"}})
+    assert carrier.holds_files
+
+
 @pytest.mark.parametrize(
     ("state", "expected"),
     [

@@ -1,0 +1,284 @@
+"""What happens when something is wrong: one clear line, nothing lost, and the next run recovers.
+
+A copy of the checkout carries the mistakes, with a state and a stack of its own, `badinput`. The
+mistakes are made one after the other as a user could make them; each is mended before the next.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import yaml
+
+from tests.running_stack import ROOT, RunningStack
+
+pytestmark = [pytest.mark.engine, pytest.mark.stack]
+
+NAME = "badinput"
+GATEWAY_PORT = 29000
+LONGEST_RUN_SECONDS = 300
+MIGRATION = "20991231000000_mistaken.sql"
+SETTINGS: dict[str, Any] = {
+    "environment": "test",
+    "gateway": {"port": GATEWAY_PORT},
+    "auth": {"autoconfirm": True},
+}
+
+REASONS = {
+    "unknown key": r"error: plinth:gateway\.prot: no such setting; known here: .*\bport\b",
+    "mistyped value": r"error: plinth:gateway\.port: .*integer",
+    "port of another program": rf"\b{GATEWAY_PORT}\b.*(in use|taken|holds)",
+    "port of another stack": r"\b18000\b.*(in use|taken|holds)",
+    "missing image": r"127\.0\.0\.1:1/plinth/absent",
+    "failing migration": rf"migration {MIGRATION} failed and was rolled back: .*nowhere",
+    "lost passphrase": r"plinth: the passphrase of the local state is lost: .*Put it back",
+    "data of another version": r"initialized by PostgreSQL version 16",
+}
+"""What the user is told, by mistake."""
+
+BEFORE_ANYTHING_STARTS = (
+    "unknown key",
+    "mistyped value",
+    "port of another program",
+    "port of another stack",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command that was run, and what it left of the stack."""
+
+    code: int
+    printed: str
+    containers: frozenset[str]
+
+
+@dataclass
+class Story:
+    """Everything that happened, for the tests to look at."""
+
+    mistakes: dict[str, Run] = field(default_factory=dict)
+    recoveries: dict[str, Run] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the checkout."""
+
+    folder: Path
+    engine: docker.DockerClient
+
+    def make(self, *targets: str) -> Run:
+        """Run make on the stack `badinput`, free of what the tests' own Pulumi was told."""
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")
+        }
+        folders = environment["PATH"].split(os.pathsep)
+        environment["PATH"] = os.pathsep.join(
+            folder for folder in folders if not Path(folder).is_relative_to(ROOT)
+        )
+        ended = subprocess.run(
+            ["make", "--no-print-directory", f"STACK={NAME}", "YES=1", *targets],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LONGEST_RUN_SECONDS,
+            check=False,
+        )
+        return Run(ended.returncode, ended.stdout, frozenset(self.containers()))
+
+    def containers(self) -> dict[str, str]:
+        """State of the stack's containers by component."""
+        found = self.engine.containers.list(
+            all=True, filters={"label": f"plinth.stack={NAME}"}, ignore_removed=True
+        )
+        return {container.labels["plinth.component"]: container.status for container in found}
+
+    def configure(self, **sections: dict[str, Any]) -> None:
+        """Write the stack's file: the settings that work, with some sections replaced."""
+        config = {f"plinth:{key}": value for key, value in {**SETTINGS, **sections}.items()}
+        file = self.folder / f"Pulumi.{NAME}.yaml"
+        file.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+
+    def in_database(self, sql: str) -> str:
+        """Run SQL as the superuser and return what it gave."""
+        script = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -qAt -U "$POSTGRES_USER" -c "$0"'
+        container = self.engine.containers.get(f"plinth-{NAME}-postgres")
+        ended: Any = container.exec_run(["sh", "-c", script, sql])
+        assert ended.exit_code == 0, ended.output
+        return str(ended.output.decode().strip())
+
+    def pretend_data_version(self, version: str) -> None:
+        """Take the database's container away and mark its volume as another version's."""
+        container = self.engine.containers.get(f"plinth-{NAME}-postgres")
+        image = container.attrs["Config"]["Image"]
+        container.remove(force=True)
+        self.write_data_version(image, version)
+
+    def write_data_version(self, image: str, version: str) -> None:
+        """Write the file by which PostgreSQL knows whose data a folder holds."""
+        self.engine.containers.run(
+            image,
+            entrypoint="sh",
+            command=["-c", f"echo {version} >/data/PG_VERSION"],
+            volumes=[f"plinth-{NAME}-postgres-data:/data"],
+            remove=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """The copy; its stack is destroyed in the end."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    copy = Checkout(folder, docker.from_env())
+    copy.configure()
+    yield copy
+    destroyed = copy.make("destroy")
+    assert destroyed.code == 0, destroyed.printed
+    assert not destroyed.containers
+
+
+def _before_anything_starts(checkout: Checkout, story: Story, other: RunningStack) -> None:
+    checkout.configure(gateway={"prot": GATEWAY_PORT})
+    story.mistakes["unknown key"] = checkout.make("up")
+    checkout.configure(gateway={"port": "eight thousand"})
+    story.mistakes["mistyped value"] = checkout.make("up")
+    checkout.configure()
+    with socket.socket() as program:
+        program.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        program.bind(("127.0.0.1", GATEWAY_PORT))
+        program.listen()
+        story.mistakes["port of another program"] = checkout.make("up")
+    taken = other.component("gateway")["ports"][0]["external"]
+    checkout.configure(gateway={"port": taken})
+    story.mistakes["port of another stack"] = checkout.make("up")
+    checkout.configure()
+
+
+def _while_starting(checkout: Checkout, story: Story) -> None:
+    dockerfile = checkout.folder / "images" / "redis" / "Dockerfile"
+    working = dockerfile.read_text(encoding="utf-8")
+    # An address where nothing answers: the same on a machine that reaches registries.
+    dockerfile.write_text(f"FROM 127.0.0.1:1/plinth/absent:1\n{working}", encoding="utf-8")
+    story.mistakes["missing image"] = checkout.make("up")
+    dockerfile.write_text(working, encoding="utf-8")
+
+    migration = checkout.folder / "database" / "migrations" / MIGRATION
+    migration.write_text(
+        "-- migrate:up\ncreate table plinth.half_done ();\nselect * from nowhere;\n"
+        "-- migrate:down\n",
+        encoding="utf-8",
+    )
+    story.mistakes["failing migration"] = checkout.make("up")
+    story.facts["half done"] = checkout.in_database("select to_regclass('plinth.half_done')")
+    migration.unlink()
+    story.recoveries["failing migration"] = checkout.make("up")
+
+
+def _once_it_runs(checkout: Checkout, story: Story) -> None:
+    checkout.in_database("create table kept as select 42 as answer")
+    passphrase = checkout.folder / ".plinth" / "passphrase"
+    saved = passphrase.rename(passphrase.with_name("saved"))
+    story.mistakes["lost passphrase"] = checkout.make("up")
+    story.facts["new passphrase"] = passphrase.exists()
+    saved.rename(passphrase)
+    story.recoveries["lost passphrase"] = checkout.make("outputs")
+
+    server = checkout.engine.containers.get(f"plinth-{NAME}-postgres")
+    image = server.attrs["Config"]["Image"]
+    checkout.pretend_data_version("16")
+    story.mistakes["data of another version"] = checkout.make("up")
+    checkout.write_data_version(image, "17")
+    story.recoveries["data of another version"] = checkout.make("up")
+    story.facts["kept"] = checkout.in_database("select answer from kept")
+
+
+@pytest.fixture(scope="module")
+def story(checkout: Checkout, stack: RunningStack) -> Story:
+    """Make every mistake, mend it, and go on."""
+    story = Story()
+    _before_anything_starts(checkout, story, stack)
+    _while_starting(checkout, story)
+    _once_it_runs(checkout, story)
+    return story
+
+
+@pytest.fixture
+def mistake(story: Story) -> Callable[[str], Run]:
+    return story.mistakes.__getitem__
+
+
+@pytest.mark.parametrize("what", REASONS)
+def test_a_mistake_fails_the_run(mistake: Callable[[str], Run], what: str) -> None:
+    assert mistake(what).code != 0
+
+
+@pytest.mark.parametrize(("what", "reason"), REASONS.items())
+def test_a_line_says_what_is_wrong(mistake: Callable[[str], Run], what: str, reason: str) -> None:
+    printed = mistake(what).printed
+    assert any(re.search(reason, line) for line in printed.splitlines()), printed
+
+
+@pytest.mark.parametrize("what", REASONS)
+def test_one_line_says_how_to_go_on(mistake: Callable[[str], Run], what: str) -> None:
+    printed = mistake(what).printed
+    assert len(re.findall(r"^plinth: .+\. .+", printed, re.MULTILINE)) == 1, printed
+
+
+@pytest.mark.parametrize("what", REASONS)
+def test_no_traceback_is_shown(mistake: Callable[[str], Run], what: str) -> None:
+    assert "Traceback" not in mistake(what).printed
+
+
+@pytest.mark.parametrize("what", BEFORE_ANYTHING_STARTS)
+def test_nothing_is_started_before_the_mistake_is_found(
+    mistake: Callable[[str], Run], what: str
+) -> None:
+    assert mistake(what).containers == frozenset()
+
+
+@pytest.mark.parametrize(
+    "what", ["failing migration", "lost passphrase", "data of another version"]
+)
+def test_the_next_run_recovers(story: Story, what: str) -> None:
+    assert story.recoveries[what].code == 0, story.recoveries[what].printed
+
+
+def test_a_failed_migration_leaves_nothing_behind(story: Story) -> None:
+    assert story.facts["half done"] == ""
+
+
+def test_a_lost_passphrase_is_not_replaced(story: Story) -> None:
+    assert not story.facts["new passphrase"]
+
+
+def test_no_data_is_lost(story: Story) -> None:
+    assert story.facts["kept"] == "42"
+
+
+def test_the_other_stack_is_not_touched(story: Story, stack: RunningStack) -> None:
+    assert story.mistakes
+    assert stack.inspect("gateway")["State"]["Health"]["Status"] == "healthy"

@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+import dataclasses
+import smtplib
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import boto3
+import httpx
+import pymongo
+import pytest
+import redis
+from botocore.config import Config
+from pymongo.errors import OperationFailure
+
+from tests.images.conftest import PASSWORD, REPOSITORY, SETTINGS, Running, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import docker
+
+pytestmark = pytest.mark.engine
+
+COMPONENTS = sorted(SETTINGS)
+KILL_BY_COMMAND_LINE = """
+for folder in /proc/[0-9]*; do
+  words=$(tr '\\0' ' ' <"$folder/cmdline")
+  case $words in "$0"*) kill -KILL "${folder#/proc/}" ;; esac
+done
+"""
+"""Bash: kills the processes whose command line begins with $0."""
+
+
+def wait_for_exit(running: Running) -> int:
+    return int(running.container.wait(timeout=60)["StatusCode"])
+
+
+def with_environment(component: str, changes: Mapping[str, str]) -> Settings:
+    settings = SETTINGS[component]
+    return dataclasses.replace(settings, environment={**settings.environment, **changes})
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_is_healthy_read_only_and_without_capabilities(
+    component: str, running: Callable[[str], Running]
+) -> None:
+    running(component)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_runs_as_its_own_user_by_default(
+    component: str, image: Callable[[str], str], engine: docker.DockerClient
+) -> None:
+    assert engine.images.get(image(component)).attrs["Config"]["User"] == SETTINGS[component].user
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_ends_cleanly_when_asked_to(component: str, start: Callable[..., Running]) -> None:
+    instance = start(component)
+    instance.wait_until_healthy()
+    instance.container.stop(timeout=30)
+    assert wait_for_exit(instance) == 0, instance.log()
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_log_holds_no_password(component: str, running: Callable[[str], Running]) -> None:
+    assert PASSWORD not in running(component).log()
+
+
+# ---- gateway ----
+
+
+def test_gateway_serves(running: Callable[[str], Running]) -> None:
+    gateway = running("gateway")
+    assert httpx.get(f"http://127.0.0.1:{gateway.port}/").text == "served"
+
+
+# ---- postgres ----
+
+
+def psql(postgres: Running, statement: str) -> str:
+    return postgres.run(
+        "psql", "-XAt", "-h", "127.0.0.1", "-U", "postgres", "-d", 'odd "name"', "-c", statement,
+        environment={"PGPASSWORD": PASSWORD},
+    )  # fmt: skip
+
+
+def test_postgres_asks_for_the_password(running: Callable[[str], Running]) -> None:
+    exit_code, _ = running("postgres").container.exec_run(
+        ["psql", "-w", "-h", "127.0.0.1", "-U", "postgres", "-c", "select 1"]
+    )
+    assert exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("server_version_num", "17"),
+        ("server_encoding", "UTF8"),
+        ("data_checksums", "on"),
+        ("password_encryption", "scram-sha-256"),
+    ],
+)
+def test_postgres_setting(setting: str, value: str, running: Callable[[str], Running]) -> None:
+    assert psql(running("postgres"), f"show {setting}").startswith(value)
+
+
+@pytest.mark.parametrize("extension", ["vector", "pgcrypto", "pg_trgm", "hstore"])
+def test_postgres_has_extension(extension: str, running: Callable[[str], Running]) -> None:
+    assert psql(running("postgres"), f"create extension {extension}") == "CREATE EXTENSION"
+
+
+@pytest.fixture(scope="module")
+def replicating(start: Callable[..., Running]) -> Running:
+    instance = start(
+        "postgres",
+        command=[
+            "postgres",
+            "-c", "shared_preload_libraries=pg_cron,pgaudit",
+            "-c", 'cron.database_name=odd "name"',
+            "-c", "wal_level=logical",
+        ],
+    )  # fmt: skip
+    instance.wait_until_healthy()
+    return instance
+
+
+@pytest.mark.parametrize("extension", ["pg_cron", "pgaudit"])
+def test_postgres_has_preloaded_extension(extension: str, replicating: Running) -> None:
+    assert psql(replicating, f"create extension {extension}") == "CREATE EXTENSION"
+
+
+def test_postgres_decodes_changes_as_json(replicating: Running) -> None:
+    psql(replicating, "select pg_create_logical_replication_slot('changes', 'wal2json')")
+    psql(replicating, "create table things (id int primary key); insert into things values (7)")
+    changes = psql(
+        replicating, "select data from pg_logical_slot_get_changes('changes', null, null)"
+    )
+    assert '"columnvalues":[7]' in changes
+
+
+def test_postgres_refuses_an_empty_password(start: Callable[..., Running]) -> None:
+    instance = start("postgres", with_environment("postgres", {"POSTGRES_PASSWORD": ""}))
+    assert wait_for_exit(instance) == 1
+    assert instance.log().splitlines() == [
+        "postgres: POSTGRES_PASSWORD is empty; a new database needs the superuser's password"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preparation", "message"),
+    [
+        pytest.param(
+            "echo 16 >PG_VERSION",
+            "postgres: /var/lib/postgresql/data was written by PostgreSQL 16 and this image is 17; "
+            "restore a dump or run pg_upgrade",
+            id="other major",
+        ),
+        pytest.param(
+            "echo precious >notes",
+            "postgres: /var/lib/postgresql/data holds files but no database "
+            "(/var/lib/postgresql/data/notes); empty it or mount another volume",
+            id="foreign files",
+        ),
+    ],
+)
+def test_postgres_leaves_a_folder_alone_that_is_not_its_own(
+    preparation: str, message: str, start: Callable[..., Running], volume: str
+) -> None:
+    command = ["sh", "-c", f"cd /var/lib/postgresql/data && {preparation}"]
+    assert wait_for_exit(start("postgres", volume=volume, command=command)) == 0
+    instance = start("postgres", volume=volume)
+    assert wait_for_exit(instance) == 1
+    assert instance.log().strip() == message
+
+
+def test_postgres_starts_after_an_interrupted_first_start(
+    start: Callable[..., Running], volume: str
+) -> None:
+    interrupted = start("postgres", volume=volume)
+    while "creating subdirectories" not in interrupted.log():
+        time.sleep(0.01)
+    interrupted.container.kill()
+    instance = start("postgres", volume=volume)
+    instance.wait_until_healthy()
+    assert psql(instance, "select 1") == "1"
+
+
+# ---- rest ----
+
+
+def test_rest_serves_from_a_database(
+    running: Callable[[str], Running], start: Callable[..., Running]
+) -> None:
+    database = running("postgres")
+    rest = start(
+        "rest",
+        Settings(
+            "1000:1000",
+            3000,
+            environment={
+                "PGRST_DB_URI": "postgres://postgres@127.0.0.1/odd%20%22name%22",
+                "PGRST_DB_ANON_ROLE": "postgres",
+                "PGPASSWORD": PASSWORD,
+            },
+        ),
+        network_mode=f"container:{database.container.id}",
+        ports={},
+    )
+    rest.wait_until_healthy()
+    rest.run("http-check", "http://127.0.0.1:3000/")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8025/absent", "http://127.0.0.1:9/"], ids=["404", "nothing listens"]
+)
+def test_http_check_fails(url: str, running: Callable[[str], Running]) -> None:
+    exit_code, _ = running("mail").container.exec_run(["http-check", url])
+    assert exit_code == 1
+
+
+# ---- redis ----
+
+
+def test_redis_serves_with_its_password(running: Callable[[str], Running]) -> None:
+    client = redis.Redis(port=running("redis").port, password=PASSWORD)
+    client.set("key", "value")
+    assert client.get("key") == b"value"
+
+
+# ---- mongo ----
+
+
+def mongo_client(mongo: Running, password: str) -> pymongo.MongoClient[dict[str, object]]:
+    return pymongo.MongoClient("127.0.0.1", mongo.port, username="plinth", password=password)
+
+
+def test_mongo_keeps_a_document(running: Callable[[str], Running]) -> None:
+    documents = mongo_client(running("mongo"), PASSWORD).test.documents
+    documents.insert_one({"name": "one"})
+    found = documents.find_one({"name": "one"})
+    assert found is not None
+
+
+def test_mongo_builds_an_index(running: Callable[[str], Running]) -> None:
+    indexed = mongo_client(running("mongo"), PASSWORD).test.indexed
+    assert indexed.create_index("expires", expireAfterSeconds=60) == "expires_1"
+
+
+def test_mongo_refuses_a_wrong_password(running: Callable[[str], Running]) -> None:
+    with pytest.raises(OperationFailure, match="Authentication failed"):
+        mongo_client(running("mongo"), "wrong").test.documents.find_one()
+
+
+def test_mongo_refuses_a_client_without_user(running: Callable[[str], Running]) -> None:
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
+        "127.0.0.1", running("mongo").port
+    )
+    with pytest.raises(OperationFailure, match="requires authentication"):
+        client.test.documents.find_one()
+
+
+def test_mongo_takes_a_rotated_password_and_keeps_the_data(
+    start: Callable[..., Running], volume: str
+) -> None:
+    before = start("mongo", volume=volume)
+    before.wait_until_healthy()
+    mongo_client(before, PASSWORD).test.documents.insert_one({"name": "kept"})
+    before.container.stop(timeout=30)
+    rotated = PASSWORD[::-1]
+    after = start(
+        "mongo", with_environment("mongo", {"MONGO_INITDB_ROOT_PASSWORD": rotated}), volume=volume
+    )
+    after.wait_until_healthy()
+    assert mongo_client(after, rotated).test.documents.find_one({"name": "kept"})
+
+
+@pytest.mark.parametrize("process", ["ferretdb --listen", "postgres -D"])
+def test_mongo_ends_when_one_of_its_processes_ends(
+    process: str, start: Callable[..., Running]
+) -> None:
+    instance = start("mongo")
+    instance.wait_until_healthy()
+    instance.container.exec_run(
+        [
+            "bash",
+            "-c",
+            KILL_BY_COMMAND_LINE,
+            process,
+        ]
+    )
+    assert wait_for_exit(instance) == 1
+
+
+# ---- object store ----
+
+
+def test_object_store_has_its_buckets_and_keeps_an_object(
+    running: Callable[[str], Running],
+) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{running('object-store').port}",
+        aws_access_key_id="plinth",
+        aws_secret_access_key=PASSWORD,
+        region_name="us-east-1",
+        config=Config(signature_version="s3v4"),
+    )
+    client.put_object(Bucket="more-files", Key="folder/file", Body=b"content")
+    assert client.get_object(Bucket="more-files", Key="folder/file")["Body"].read() == b"content"
+
+
+def test_object_store_refuses_a_bad_bucket_name(start: Callable[..., Running]) -> None:
+    instance = start("object-store", with_environment("object-store", {"S3_BUCKETS": "../up"}))
+    assert wait_for_exit(instance) == 1
+    assert instance.log().startswith("object store: S3_BUCKETS: '../up' is no bucket name")
+
+
+# ---- mail ----
+
+
+def test_mail_sink_shows_what_it_received(start: Callable[..., Running]) -> None:
+    mail = start("mail", ports={"8025/tcp": ("127.0.0.1", None), "1025/tcp": ("127.0.0.1", None)})
+    mail.wait_until_healthy()
+    with smtplib.SMTP("127.0.0.1", mail.published(1025)) as client:
+        client.sendmail("a@example.org", "b@example.org", "Subject: hello\r\n\r\ntext")
+    messages = httpx.get(f"http://127.0.0.1:{mail.port}/api/v1/messages").json()["messages"]
+    assert [message["Subject"] for message in messages] == ["hello"]
+
+
+# ---- db-bootstrap ----
+
+
+@pytest.mark.parametrize("program", ["psql", "pg_isready", "dbmate", "setsid"])
+def test_bootstrap_has_its_programs(
+    program: str, image: Callable[[str], str], engine: docker.DockerClient
+) -> None:
+    output = engine.containers.run(
+        image("db-bootstrap"), ["--version"], entrypoint=program, read_only=True, remove=True
+    )
+    assert output
+
+
+# ---- base ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"),
+    [
+        pytest.param(
+            [],
+            {},
+            (
+                "base image: one argument is needed: the tag of the image, "
+                "as in build.sh plinth/base:1"
+            ),
+            id="no tag",
+        ),
+        pytest.param(
+            ["test/base:1"],
+            {"DOCKER_HOST": "unix:///nowhere.sock"},
+            "base image: no Docker engine answers; start it or set DOCKER_HOST",
+            id="no engine",
+        ),
+    ],
+)
+def test_base_build_fails_with_one_line(
+    arguments: list[str], variables: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    run = subprocess.run(
+        [REPOSITORY / "images/base/build.sh", *arguments],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr.splitlines()) == (1, [message])
