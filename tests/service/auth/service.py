@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 READY_WITHIN_SECONDS = 30
+PASSWORD = "password-1"
 ISSUER = "http://localhost:8000/auth/v1"
 LEGACY_SECRET = secrets.token_urlsafe(40)
 CURRENT_KEY = keys.signing_key(secrets.token_bytes(32))
@@ -75,7 +76,7 @@ class AuthService:
             method, path, content=None if body is None else content, headers=all_headers
         )
 
-    def sign_up(self, email: str | None = None, password: str = "password-1") -> dict[str, Any]:
+    def sign_up(self, email: str | None = None, password: str = PASSWORD) -> dict[str, Any]:
         """Register a new user; the answer signs them in."""
         body = {"email": email or new_email(), "password": password}
         answer = self.request("POST", "/signup", body=body)
@@ -83,7 +84,7 @@ class AuthService:
         signed_up: dict[str, Any] = answer.json()
         return signed_up
 
-    def sign_in(self, email: str, password: str = "password-1") -> httpx.Response:
+    def sign_in(self, email: str, password: str = PASSWORD) -> httpx.Response:
         """Ask for tokens with a password."""
         body = {"email": email, "password": password}
         return self.request("POST", "/token?grant_type=password", body=body)

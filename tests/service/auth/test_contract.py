@@ -119,13 +119,14 @@ class Scene:
 
     def token(self, name: str | None) -> str | None:
         """Bearer token by its name in the recording."""
-        return {
+        tokens: dict[str | None, str | None] = {
             None: None,
             "user": self.signed_in["access_token"],
             "service_role": SERVICE_TOKEN,
             "anon": ANON_TOKEN,
             "garbage": "garbage",
-        }[name]
+        }
+        return tokens[name]
 
 
 @pytest.fixture

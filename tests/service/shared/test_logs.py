@@ -12,6 +12,10 @@ JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
 
+def fail_with_a_secret() -> None:
+    raise RuntimeError("postgres://me:s3cr3t-value@db")
+
+
 @pytest.fixture(autouse=True)
 def configured() -> None:
     configure_logs(service="echo", version="1")
@@ -52,7 +56,7 @@ def test_a_secret_inside_of_a_mapping_is_removed(capsys: pytest.CaptureFixture[s
 
 def test_a_secret_in_a_traceback_is_removed(capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        raise RuntimeError("postgres://me:s3cr3t-value@db")
+        fail_with_a_secret()
     except RuntimeError:
         structlog.get_logger().exception("failed")
 
@@ -70,7 +74,7 @@ def test_libraries_write_json_lines_too(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_secret_in_a_librarys_traceback_is_removed(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(service="echo", version="1")  # again: the handler keeps the stream of its time
     try:
-        raise RuntimeError("postgres://me:s3cr3t-value@db")
+        fail_with_a_secret()
     except RuntimeError:
         logging.getLogger("uvicorn.error").exception("failed")
 
