@@ -189,7 +189,8 @@ class Passwords(Section):
     """Passwords of database roles and stores."""
 
     generation: Generation = 1
-    """Count up to replace them."""
+    """Count up to replace them, except the one of PostgreSQL's superuser: only the bootstrap
+    connects as it."""
 
 
 class StackConfig(Section):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import docker
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "ci"
@@ -49,9 +51,20 @@ def run(*command: str, environment: dict[str, str] | None = None) -> str:
     return ended.stdout
 
 
-def pulumi(*arguments: str) -> str:
-    """Run a Pulumi command on the stack."""
-    return run("pulumi", *arguments, "--stack", NAME, "--non-interactive")
+def pulumi(*arguments: str, configuration: dict[str, Any] | None = None) -> str:
+    """Run a Pulumi command on the stack, with further configuration where it takes any."""
+    return run("pulumi", *arguments, "--stack", NAME, "--non-interactive", *_copied(configuration))
+
+
+def _copied(configuration: dict[str, Any] | None) -> list[str]:
+    # Pulumi writes into the file that it is given: never into the committed one.
+    if configuration is None:
+        return []
+    stack_file = yaml.safe_load((ROOT / f"Pulumi.{NAME}.yaml").read_text())
+    stack_file["config"] |= configuration
+    copy = Path(tempfile.mkdtemp()) / f"Pulumi.{NAME}.yaml"
+    copy.write_text(yaml.safe_dump(stack_file))
+    return ["--config-file", str(copy)]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra import credentials
 from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Postgres:
 
 def declare(context: Context) -> Postgres:
     """Declare the server, then its bootstrap."""
-    superuser_password = context.password("postgres")
+    # The server takes it when its data directory is made and never again: it has one generation.
+    superuser_password = credentials.password("postgres", generation=1)
     role_passwords = {role: context.password(role) for role in LOGIN_ROLES}
     server = _server(context, superuser_password)
     return Postgres(

@@ -63,12 +63,13 @@ def _found_in(text: str, secrets: set[str]) -> int:
 
 def test_a_second_up_changes_nothing(stack: RunningStack) -> None:
     assert stack.outputs
-    pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--policy-pack", "policies")
+    options = ("--yes", "--skip-preview", "--expect-no-changes", "--policy-pack", "policies")
+    pulumi("up", *options, configuration={})
 
 
 def test_a_refresh_sees_no_drift(stack: RunningStack) -> None:
     assert stack.outputs
-    pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes", configuration={})
 
 
 def test_the_exported_state_holds_no_secret_in_clear(
@@ -85,15 +86,12 @@ def test_the_outputs_show_no_secret_unasked(stack: RunningStack, secrets: set[st
 
 def test_a_detailed_preview_shows_no_secret(stack: RunningStack, secrets: set[str]) -> None:
     assert stack.outputs
-    printed = run(
-        "pulumi",
+    printed = pulumi(
         "preview",
         "--diff",
         "--show-sames",
         "--show-replacement-steps",
-        "--stack=ci",
-        "--non-interactive",
-        '--config=plinth:passwords={"generation":2}',
+        configuration={"plinth:passwords": {"generation": 2}},
     )
     assert _found_in(printed, secrets) == 0
 
