@@ -2,6 +2,7 @@
 PYTHON ?= python3
 STACK ?= dev
 SERVICE ?=
+NAME ?=
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 export YES
@@ -26,8 +27,9 @@ up: ## prepare everything and bring the stack up
 preview: ## show what up would change
 	@$(TOOLCHAIN) preview --stack '$(STACK)'
 
-outputs: ## print the stack's outputs; SHOW_SECRETS=1 for the secret ones too
-	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(filter 1,$(SHOW_SECRETS)),--show-secrets)
+outputs: ## print outputs; NAME=gateway_url for one, SHOW_SECRETS=1 for secrets
+	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(NAME),--name '$(NAME)') \
+	  $(if $(filter 1,$(SHOW_SECRETS)),--show-secrets)
 
 down: ## stop the stack; its data is kept
 	@$(TOOLCHAIN) down --stack '$(STACK)'

@@ -121,6 +121,10 @@ def _with_go(name: str, version: str) -> Build:
     return _from_folder(name, version, {"BASE_IMAGE": BASE, "GO_BUILDER_IMAGE": "go-builder"})
 
 
+def _with_node(name: str, version: str) -> Build:
+    return _from_folder(name, version, {"BASE_IMAGE": BASE, "NODE_BUILDER_IMAGE": "node-builder"})
+
+
 def _python_service(name: str) -> Build:
     return Build(
         name=name,
@@ -135,6 +139,9 @@ def _python_service(name: str) -> Build:
 
 GO_BUILDER = _from_folder("go-builder", "1.27.3")
 """What the images of Go programs are built with; no component runs it."""
+
+NODE_BUILDER = _from_folder("node-builder", "24.19.0")
+"""What the images of programs in npm packages are built with; no component runs it."""
 
 CATALOG: Mapping[str, Entry] = {
     "gateway": Entry(
@@ -176,7 +183,7 @@ CATALOG: Mapping[str, Entry] = {
             "The static binary of the npm package is the newest that a package registry carries. "
             "Upstream's image has no shell; its --ready needs version 13 or later."
         ),
-        build=_from_folder("postgrest", "12.0.2"),
+        build=_with_node("postgrest", "12.0.2"),
         built_health_check=("http-check", "http://127.0.0.1:3001/ready"),
         upstream=UpstreamImage(
             repository="postgrest/postgrest",
@@ -210,6 +217,7 @@ CATALOG: Mapping[str, Entry] = {
             version=_PLATFORM_VERSION,
             context="database",
             dockerfile="images/db-bootstrap/Dockerfile",
+            image_arguments={"BASE_IMAGE": BASE, "NODE_BUILDER_IMAGE": "node-builder"},
         ),
     ),
     "redis": Entry(
@@ -274,7 +282,8 @@ CATALOG: Mapping[str, Entry] = {
 """Image by component."""
 
 BUILDS: Mapping[str, Build] = {
-    build.name: build for build in (GO_BUILDER, *(entry.build for entry in CATALOG.values()))
+    build.name: build
+    for build in (GO_BUILDER, NODE_BUILDER, *(entry.build for entry in CATALOG.values()))
 }
 """Build by image name. The base image is not among them: no Dockerfile makes it."""
 

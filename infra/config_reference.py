@@ -27,8 +27,6 @@ config:
     port: 8000
 ```
 
-<!-- not run: an example of a stack file -->
-
 This page is written by `python -m infra.config_reference`; change the models in `infra/config.py`.
 """
 

@@ -116,7 +116,13 @@ def _preview(arguments: argparse.Namespace, console: Console) -> int:
 def _outputs(arguments: argparse.Namespace, console: Console) -> int:
     stack = _open(Console(sys.stderr), arguments.stack)
     found = stacks.outputs(stack, show_secrets=arguments.show_secrets)
-    console.line(json.dumps(found, indent=2))
+    if arguments.name and arguments.name not in found:
+        raise ToolchainError(
+            f"stack {stack.name} has no output {arguments.name}",
+            f"It has {', '.join(sorted(found)) or 'none; make up creates them'}.",
+        )
+    value = found[arguments.name] if arguments.name else found
+    console.line(value if isinstance(value, str) else json.dumps(value, indent=2))
     return 0
 
 
@@ -375,6 +381,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--service", default="", help="the component, as in `make ps`")
         if name == "outputs":
             command.add_argument("--show-secrets", action="store_true", help="secret ones too")
+            command.add_argument("--name", default="", help="one output alone, without quotes")
         if name in {"test", "bench"}:
             command.add_argument("rest", nargs="*", help="handed on")
     return grammar

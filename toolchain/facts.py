@@ -30,7 +30,6 @@ MINIMUM_PYTHON: Version = (3, 11)
 MINIMUM_PULUMI: Version = (3, 259)
 MINIMUM_GO: Version = (1, 26)
 CONNECT_SECONDS = 5.0
-PYPI_URL = "https://pypi.org/simple/"
 RELEASES_URL = "https://get.pulumi.com/releases/sdk/"
 
 
@@ -105,6 +104,14 @@ def is_debian_family() -> bool:
 
 
 @functools.cache
+def reaches_package_index() -> bool:
+    """Whether pip gets an answer from the index that it is set up for."""
+    options = ["--disable-pip-version-check", "--retries=0", f"--timeout={CONNECT_SECONDS}"]
+    return (
+        capture([sys.executable, "-m", "pip", "index", "versions", "pip", *options]).returncode == 0
+    )
+
+
 def reaches(url: str) -> bool:
     """Whether an HTTPS server answers within five seconds, asked once per run.
 
@@ -195,7 +202,7 @@ def gather(
         pulumi=program_version(pulumi, "version") if pulumi else None,
         pulumi_prepared=(paths.BINARIES / "pulumi").exists(),
         go=program_version(go, "version") if go else None,
-        reaches_pypi=reaches(PYPI_URL) if probe_network else None,
+        reaches_pypi=reaches_package_index() if probe_network else None,
         reaches_releases=reaches(RELEASES_URL) if probe_network else None,
         busy_ports=tuple(port for port in ports if port_is_busy(port)),
     )

@@ -4,14 +4,13 @@
 #
 #   build.sh TAG
 #
-# Environment: DEBIAN_MIRROR (default http://deb.debian.org/debian) and CA_DIRECTORY (default
+# Environment: DEBIAN_MIRROR (default: debootstrap's own) and CA_DIRECTORY (default
 # /usr/local/share/ca-certificates): the *.crt files there join the image's trust store, which
 # package managers need behind a proxy that inspects TLS.
 set -eu
 
 suite=trixie
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security_mirror=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+mirror=${DEBIAN_MIRROR:-}
 ca_directory=${CA_DIRECTORY:-/usr/local/share/ca-certificates}
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -37,11 +36,15 @@ script=/usr/share/debootstrap/scripts/$suite
 [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
 
 debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$mirror" "$script" \
-    >"$log" 2>&1 || fail "debootstrap of $suite from $mirror failed: $(tail -n 1 "$log")"
+    >"$log" 2>&1 || fail "debootstrap of $suite failed: $(tail -n 1 "$log")"
 
 install -m 0644 "$here"/apt.conf "$root/etc/apt/apt.conf.d/80plinth"
 install -m 0644 "$here"/dpkg.cfg "$root/etc/dpkg/dpkg.cfg.d/80plinth"
 install -m 0755 "$here"/http-check.sh "$root/usr/local/bin/http-check"
+# The mirror that debootstrap used; it has the security suite beside the main one.
+mirror=$(sed -n '1s/^deb \([^ ]*\) .*/\1/p' "$root/etc/apt/sources.list")
+mirror=${mirror%/}
+security_mirror=${DEBIAN_SECURITY_MIRROR:-${mirror%/debian}/debian-security}
 cat >"$root/etc/apt/sources.list" <<SOURCES
 deb $mirror $suite main
 deb $mirror $suite-updates main
