@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SEED = paths.REPOSITORY / "database" / "seed" / "todos.sql"
 LOCKS = ("requirements", "requirements-dev", "services/requirements")
 TEST_ORDER = ("unit", "policy", "airgap", "images", "service", "infra", "e2e")
-OFFLINE = "not engine and not stack"
+OFFLINE = "not engine and not stack and not cli"
 CHECK_LOG_LINES = 200
 
 

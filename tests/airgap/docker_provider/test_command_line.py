@@ -13,7 +13,7 @@ import pytest
 from airgap.cli.build import source_digest
 from tests.airgap.language_host.project import Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.cli]
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PASSWORD = "correct-horse-battery-staple"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.airgap.language_host.project import Project
 
+pytestmark = pytest.mark.cli
+
 WAITING = """
 import time
 

@@ -162,7 +162,13 @@ def test_build_arguments_name_the_images_built_on(checkout: Path, certificates: 
 
 
 def test_build_order_puts_each_image_after_what_it_needs() -> None:
-    assert catalog.build_order(["mongo", "rest"]) == ["base", "go-builder", "ferretdb", "postgrest"]
+    assert catalog.build_order(["mongo", "rest"]) == [
+        "base",
+        "go-builder",
+        "ferretdb",
+        "node-builder",
+        "postgrest",
+    ]
 
 
 def test_unknown_name_says_what_is_known() -> None:
