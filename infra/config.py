@@ -37,6 +37,12 @@ def _identifier(value: str) -> str:
     return value
 
 
+def _extension(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,62}", value):
+        raise ValueError("must be the name of a PostgreSQL extension, such as uuid-ossp")
+    return value
+
+
 def _origin(value: str) -> str:
     if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", value):
         raise ValueError("must be an origin such as https://app.example.com, without a path or *")
@@ -50,6 +56,7 @@ def _web_address(value: str) -> str:
 
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
+Extension = Annotated[str, AfterValidator(_extension)]
 Origin = Annotated[str, AfterValidator(_origin)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -148,7 +155,7 @@ class Database(Section):
     auto_rls: bool = True
     """Switch row-level security on for every new table in `public`."""
 
-    extensions: tuple[Identifier, ...] = ("pgcrypto", "pg_stat_statements")
+    extensions: tuple[Extension, ...] = ("pgcrypto", "pg_stat_statements")
     """Extensions to create in the schema `extensions`."""
 
     max_connections: Annotated[int, Field(ge=20, le=2000)] = 100

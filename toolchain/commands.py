@@ -87,7 +87,7 @@ def _prepare(console: Console, stack: str, *, development: bool = False) -> stac
         engine.prepare(console)
         cli = _prepare_tools(console, development=development)
         where = backend.prepare(console)
-        base_image.prepare(console, stack)
+        base_image.prepare(console)
     return stacks.Stack(stack, cli, where)
 
 

@@ -114,24 +114,32 @@ def run_in_foreground(
     """
     is_on_terminal = sys.stdin.isatty()
     sys.stdout.flush()
-    child = subprocess.Popen(
-        [str(argument) for argument in arguments],
-        stdin=None if is_on_terminal else subprocess.DEVNULL,
-        env=environment,
-        cwd=directory,
-        process_group=None if is_on_terminal else 0,
-    )
+    child: subprocess.Popen[bytes] | None = None
     was_interrupted = False
+
+    def interrupt_child() -> None:
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGINT)
 
     def pass_on(number: int) -> None:
         nonlocal was_interrupted
         arrived_by_itself = is_on_terminal and number == signal.SIGINT
         if not was_interrupted and not arrived_by_itself:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGINT)
+            interrupt_child()
         was_interrupted = True
 
+    # Before the program starts: a signal in between would end this process and leave it behind.
     with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), pass_on):
+        child = subprocess.Popen(
+            [str(argument) for argument in arguments],
+            stdin=None if is_on_terminal else subprocess.DEVNULL,
+            env=environment,
+            cwd=directory,
+            process_group=None if is_on_terminal else 0,
+        )
+        if was_interrupted:
+            interrupt_child()
         code = child.wait()
     if was_interrupted:
         raise InterruptedRunError

@@ -35,6 +35,7 @@ def test_a_production_stack_with_safe_settings_is_accepted() -> None:
         ({"gateway": {"public_url": "api"}}, "plinth:gateway.public_url: must be an http or https"),
         ({"rest": {"schemas": []}}, "plinth:rest.schemas: tuple should have at least 1 item"),
         ({"rest": {"schemas": ["a;b"]}}, "plinth:rest.schemas.0: must be a lower-case PostgreSQL"),
+        ({"database": {"extensions": ["a b"]}}, "plinth:database.extensions.0: must be the name"),
         ({"images": {"source": "hub"}}, "plinth:images.source: input should be 'packages' or"),
         ({"redis": {"port": 8000}}, "redis.port: port 8000 is also gateway.port; give one of them"),
         ({"auth": {"signup": True}}, "auth.signup: confirmation mails are not sent yet"),
@@ -66,6 +67,11 @@ def test_production_refuses_what_is_only_safe_elsewhere(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         parse(PRODUCTION | setting)
+
+
+def test_an_extension_may_have_a_hyphen() -> None:
+    config = parse(DEVELOPMENT | {"database": {"extensions": ["uuid-ossp"]}})
+    assert config.database.extensions == ("uuid-ossp",)
 
 
 def test_the_public_url_defaults_to_the_published_port() -> None:
