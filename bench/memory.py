@@ -36,7 +36,7 @@ def measure(environment: Environment) -> dict[str, float]:
     time.sleep(IDLE_SECONDS)
     held = {}
     for component, container in sorted(environment.containers().items()):
-        stats: Any = container.stats(stream=False)
+        stats: Any = container.stats(stream=False, one_shot=True)
         memory = stats["memory_stats"]
         held[component] = resident(memory["usage"], memory["stats"]) / MEBIBYTE
     return held

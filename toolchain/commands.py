@@ -252,16 +252,23 @@ def _check_step(console: Console, title: str, *command: str) -> bool:
     return True
 
 
+def _read_code(console: Console) -> bool:
+    """Check style and types; whether both found nothing."""
+    return all(
+        [
+            _check_step(console, "ruff check", "ruff", "check", "."),
+            _check_step(console, "ruff format", "ruff", "format", "--check", "."),
+            _check_step(console, "mypy", "mypy", "."),
+        ]
+    )
+
+
 def _check(_arguments: argparse.Namespace, console: Console) -> int:
     with _one_at_a_time(console):
         virtual_environment.prepare(console, development=True)
-    passed = [
-        _check_step(console, "ruff check", "ruff", "check", "."),
-        _check_step(console, "ruff format", "ruff", "format", "--check", "."),
-        _check_step(console, "mypy", "mypy", "."),
-        _check_step(console, "pytest", "pytest", "-q", "-n", "auto", "-m", OFFLINE),
-    ]
-    return 0 if all(passed) else 1
+    code_is_fine = _read_code(console)
+    tests_pass = _check_step(console, "pytest", "pytest", "-q", "-n", "auto", "-m", OFFLINE)
+    return 0 if code_is_fine and tests_pass else 1
 
 
 def ordered_tests(tests: Path) -> list[str]:
@@ -275,6 +282,8 @@ def ordered_tests(tests: Path) -> list[str]:
 
 def _test(arguments: argparse.Namespace, console: Console) -> int:
     stack = _prepare(console, "ci", development=True)
+    if not _read_code(console):
+        return 1
     folders = arguments.rest or ordered_tests(paths.REPOSITORY / "tests")
     environment = {**stack.environment(), "PYTHONUNBUFFERED": "1"}
     return run_in_foreground(

@@ -37,10 +37,10 @@ REASONS = {
     "mistyped value": r"error: plinth:gateway\.port: .*integer",
     "port of another program": rf"\b{GATEWAY_PORT}\b.*(in use|taken|holds)",
     "port of another stack": r"\b18000\b.*(in use|taken|holds)",
-    "missing image": r"127\.0\.0\.1:1/plinth/absent",
+    "missing image": r"error: image plinth/redis:\S+: the build failed: .*127\.0\.0\.1:1\b",
     "failing migration": rf"migration {MIGRATION} failed and was rolled back: .*nowhere",
     "lost passphrase": r"plinth: the passphrase of the local state is lost: .*Put it back",
-    "data of another version": r"initialized by PostgreSQL version 16",
+    "data of another version": r"was (written|initialized) by PostgreSQL (version )?16\b",
 }
 """What the user is told, by mistake."""
 
