@@ -285,7 +285,13 @@ def _test(arguments: argparse.Namespace, console: Console) -> int:
     if not _read_code(console):
         return 1
     folders = arguments.rest or ordered_tests(paths.REPOSITORY / "tests")
-    environment = {**stack.environment(), "PYTHONUNBUFFERED": "1"}
+    # The tests type commands as a reader of the pages does, which is not inside another make:
+    # there, make would print its folder around every answer.
+    environment = {
+        name: value
+        for name, value in stack.environment().items()
+        if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}
+    } | {"PYTHONUNBUFFERED": "1"}
     return run_in_foreground(
         [paths.PYTHON, "-m", "pytest", *folders],
         environment=environment,
