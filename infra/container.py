@@ -156,7 +156,9 @@ class ContainerService(pulumi.ComponentResource):
                 carries its last log lines.
         """
         return pulumi.Output.all(self.container.exit_code, self.container.container_logs).apply(
-            lambda end: _require_success(self._spec.component, end[0], end[1] or "")
+            lambda end: _require_success(
+                self._site.name(self._spec.component), end[0], end[1] or ""
+            )
         )
 
     def _options(self, **options: object) -> pulumi.ResourceOptions:
@@ -348,11 +350,12 @@ def _files_digest(contents: Mapping[str, str]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def _require_success(component: str, exit_code: int, log: str) -> str:
+def _require_success(container: str, exit_code: int, log: str) -> str:
     if exit_code != 0:
         tail = "\n".join(f"  {line}" for line in log.strip().splitlines()[-_TAIL_LINES:])
         raise OneShotFailedError(
-            f"{component} ended with exit code {exit_code}. Its last lines:\n{tail}\n"
-            "Mend what they name and run the same command again; no data was touched after it."
+            f"{container} ended with exit code {exit_code}. Its last lines:\n{tail}\n"
+            "Nothing that needs it was started. Mend what the lines name, then: make up (or "
+            f"docker rm {container} and pulumi up --refresh)."
         )
     return log

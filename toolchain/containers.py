@@ -47,6 +47,11 @@ class Container:
             return True
         return self.status == "exited" and self.exit_code != 0
 
+    @property
+    def is_failed_one_shot(self) -> bool:
+        """Whether it should have ended well and did not."""
+        return not self.keeps_running and self.status == "exited" and self.exit_code != 0
+
 
 def parse(inspected: str) -> list[Container]:
     """Containers from `docker inspect`'s JSON, oldest first."""

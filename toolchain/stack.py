@@ -217,8 +217,13 @@ def _policies() -> tuple[str, str]:
 def up(stack: Stack) -> None:
     """Bring the stack to what the program declares, under the policies.
 
-    It refreshes first: what was stopped or removed outside is started again.
+    It refreshes first: what was stopped or removed outside is started again. A one-shot that
+    failed is removed before, so that it runs again even where none of its inputs changed: what it
+    fell over may have been mended in the database.
     """
+    for container in containers.of_stack(stack.name):
+        if container.is_failed_one_shot:
+            containers.stop_and_remove(container)
     _run(stack, "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", *_policies())
 
 

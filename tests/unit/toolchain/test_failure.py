@@ -125,6 +125,22 @@ def test_failed_containers_are_recognised(state: dict[str, Any], *, expected: bo
     assert parsed(State=state).has_failed is expected
 
 
+@pytest.mark.parametrize(
+    ("state", "restart", "expected"),
+    [
+        ({"Status": "exited", "ExitCode": 3}, "no", True),
+        ({"Status": "exited", "ExitCode": 0}, "no", False),
+        ({"Status": "created", "ExitCode": 0}, "no", False),
+        ({"Status": "exited", "ExitCode": 3}, "unless-stopped", False),
+    ],
+)
+def test_one_shots_to_run_again_are_recognised(
+    state: dict[str, Any], restart: str, *, expected: bool
+) -> None:
+    container = parsed(State=state, HostConfig={"RestartPolicy": {"Name": restart}})
+    assert container.is_failed_one_shot is expected
+
+
 def test_containers_come_oldest_first() -> None:
     newer = inspected(Name="/b", Created="2026-11-21T12:00:00Z")
     found = containers.parse(json.dumps([newer, inspected(Name="/a")]))
