@@ -1,8 +1,7 @@
-import json
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from docker.errors import ImageNotFound
 from airgap.docker_provider.provider import docker_provider
 from tests.airgap.plugin import Plugin, plugged_in
 
-CONTRACTS = Path(__file__).resolve().parents[3].parent / "shared" / "contracts"
 IMAGE = "plinth-test/busybox:1"
 
 
@@ -77,19 +75,17 @@ def _busybox(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def contract() -> dict[str, Any]:
+def contract(recorded: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """Inputs of the official provider's schema, by token."""
-    document = json.loads((CONTRACTS / "pulumi-docker-inputs.json").read_text())
-    resources: dict[str, Any] = document["resources"]
+    resources: dict[str, Any] = recorded("pulumi-docker-inputs.json")["resources"]
     return resources
 
 
 @pytest.fixture(scope="session")
-def official_state() -> dict[str, Any]:
+def official_state(recorded: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """What the official provider wrote into a state, by the resource's name."""
-    document = json.loads((CONTRACTS / "pulumi-state.json").read_text())
     return {
         resource["name"]: resource
-        for resource in document["resources"]
+        for resource in recorded("pulumi-state.json")["resources"]
         if resource["type"].startswith("docker:")
     }

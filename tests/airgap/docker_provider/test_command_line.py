@@ -1,21 +1,16 @@
 """The stand-in under the real CLI: a small program brought up, changed outside and taken down."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import docker
 import pytest
 
-from airgap.cli.build import source_digest
-from tests.airgap.language_host.project import Project
+from tests.airgap.project import Project
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 PASSWORD = "correct-horse-battery-staple"
 PROGRAM = """
 import pulumi
@@ -55,50 +50,8 @@ pulumi.export("exit_code", job.exit_code)
 
 
 @pytest.fixture
-def project(tmp_path: Path, name: str, busybox: str) -> Project:
-    plugins = tmp_path / "plugins"
-    plugins.mkdir()
-    for kind, module in (
-        ("language-python", "language_host"),
-        ("resource-docker", "docker_provider"),
-    ):
-        launcher = plugins / f"pulumi-{kind}"
-        launcher.write_text(
-            f'#!/bin/sh\nPYTHONPATH="{REPOSITORY}" exec "{sys.executable}" '
-            f'-m airgap.{module} "$@"\n'
-        )
-        launcher.chmod(0o755)
-    folder = tmp_path / "project"
-    (folder / "infra").mkdir(parents=True)
-    (tmp_path / "state").mkdir()
-    (folder / "Pulumi.yaml").write_text(
-        "name: trial\nmain: infra\nruntime:\n  name: python\n"
-        f"  options:\n    virtualenv: {os.path.relpath(sys.prefix, folder)}\n"
-    )
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join([str(plugins), os.environ["PATH"]]),
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the test",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-    }
-    made = Project(_cli(), folder, environment)
-    made.write(PROGRAM.format(name=name, image=busybox, password=PASSWORD))
-    made.run("stack", "init", "one")
-    return made
-
-
-def _cli() -> Path:
-    candidates = [
-        REPOSITORY / ".plinth" / "bin" / "pulumi",
-        Path.home() / ".cache" / "plinth" / "pulumi" / source_digest() / "pulumi",
-    ]
-    found = shutil.which("pulumi") or next(filter(Path.is_file, candidates), None)
-    if found is None:
-        pytest.fail(f"no Pulumi CLI on PATH, nor at {' or '.join(map(str, candidates))}")
-    return Path(found)
+def project(make_project: Callable[[str], Project], name: str, busybox: str) -> Project:
+    return make_project(PROGRAM.format(name=name, image=busybox, password=PASSWORD))
 
 
 def left_over(engine: docker.DockerClient, name: str) -> list[object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.airgap.language_host.project import Project
+from tests.airgap.project import Project
 
 pytestmark = pytest.mark.cli
 

@@ -1,7 +1,5 @@
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -11,8 +9,6 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from airgap.provider.servicer import ProviderServicer
 from airgap.random_provider.resources import PROVIDER
 from tests.airgap.random_provider.client import Client
-
-CONTRACTS = Path(__file__).resolve().parents[3].parent / "shared" / "contracts"
 
 
 @pytest.fixture(scope="session")
@@ -27,19 +23,17 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def contract() -> dict[str, Any]:
+def contract(recorded: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """Inputs and outputs of the official provider's schema, by token."""
-    document = json.loads((CONTRACTS / "pulumi-random-inputs.json").read_text())
-    resources: dict[str, Any] = document["resources"]
+    resources: dict[str, Any] = recorded("pulumi-random-inputs.json")["resources"]
     return resources
 
 
 @pytest.fixture(scope="session")
-def official_state() -> dict[str, Any]:
+def official_state(recorded: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """What the official provider wrote into a state, by resource class."""
-    document = json.loads((CONTRACTS / "pulumi-state.json").read_text())
     return {
         resource["type"].rpartition(":")[2]: resource
-        for resource in document["resources"]
+        for resource in recorded("pulumi-state.json")["resources"]
         if resource["type"].startswith("random:")
     }

@@ -42,6 +42,17 @@ def service(
         yield running
 
 
+@pytest.fixture(scope="session")
+def strict_service(
+    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AuthService]:
+    """A service that lets no refresh token be used twice."""
+    log = tmp_path_factory.mktemp("auth") / "auth.log"
+    settings = {"GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": "0"}
+    with running_service(database_environment, log, settings) as running:
+        yield running
+
+
 @pytest.fixture
 def user(service: AuthService) -> dict[str, Any]:
     """The answer to the sign-up of a new user."""

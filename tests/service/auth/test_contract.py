@@ -25,11 +25,10 @@ from tests.service.auth.service import (
     SERVICE_TOKEN,
     AuthService,
     new_email,
-    running_service,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import httpx
 
@@ -444,17 +443,6 @@ def test_list_names_the_next_and_the_last_page(scene: Scene) -> None:
     if last > 1:
         links.insert(0, f'</admin/users?page={following}&per_page=2>; rel="next"')
     assert answer.headers["link"] == ", ".join(links)
-
-
-@pytest.fixture(scope="module")
-def strict_service(
-    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AuthService]:
-    """A service that lets no refresh token be used twice."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    settings = {"GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": "0"}
-    with running_service(database_environment, log, settings) as running:
-        yield running
 
 
 def recorded_body(name: str) -> Any:

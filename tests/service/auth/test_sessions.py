@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from tests.service.auth.service import SERVICE_TOKEN, AuthService, running_service
+from tests.service.auth.service import SERVICE_TOKEN, AuthService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import asyncpg
 
 pytestmark = pytest.mark.engine
@@ -108,17 +106,6 @@ def test_a_banned_user_does_not_refresh(service: AuthService, user: dict[str, An
     service.request("PUT", path, token=SERVICE_TOKEN, body={"ban_duration": "1h"})
 
     assert service.refresh(user["refresh_token"]).json()["error_code"] == "user_banned"
-
-
-@pytest.fixture(scope="module")
-def strict_service(
-    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AuthService]:
-    """A service that revokes a family at the first reuse."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    settings = {"GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": "0"}
-    with running_service(database_environment, log, settings) as running:
-        yield running
 
 
 def test_a_revoked_family_stays_revoked(strict_service: AuthService) -> None:
