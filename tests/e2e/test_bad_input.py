@@ -26,6 +26,7 @@ NAME = "badinput"
 GATEWAY_PORT = 29000
 LONGEST_RUN_SECONDS = 300
 MIGRATION = "20991231000000_mistaken.sql"
+LATER_MIGRATION = "29990102000000_later.sql"
 SETTINGS: dict[str, Any] = {
     "environment": "test",
     "gateway": {"port": GATEWAY_PORT},
@@ -39,6 +40,9 @@ REASONS = {
     "port of another stack": r"\b18000\b.*(in use|taken|holds)",
     "missing image": r"error: image plinth/redis:\S+: the build failed: .*127\.0\.0\.1:1\b",
     "failing migration": rf"migration {MIGRATION} failed and was rolled back: .*nowhere",
+    "failing migration of a running stack": (
+        rf"migration {LATER_MIGRATION} failed and was rolled back: .*never_made"
+    ),
     "lost passphrase": r"plinth: the passphrase of the local state is lost: .*Put it back",
     "data of another version": r"was (written|initialized) by PostgreSQL (version )?16\b",
 }
@@ -119,6 +123,12 @@ class Checkout:
         assert ended.exit_code == 0, ended.output
         return str(ended.output.decode().strip())
 
+    def write_migration(self, name: str, sql: str) -> Path:
+        """Add a migration to the checkout."""
+        migration = self.folder / "database" / "migrations" / name
+        migration.write_text(f"-- migrate:up\n{sql}\n-- migrate:down\n", encoding="utf-8")
+        return migration
+
     def pretend_data_version(self, version: str) -> None:
         """Take the database's container away and mark its volume as another version's."""
         container = self.engine.containers.get(f"plinth-{NAME}-postgres")
@@ -186,12 +196,7 @@ def _while_starting(checkout: Checkout, story: Story) -> None:
     story.mistakes["missing image"] = checkout.make("up")
     dockerfile.write_text(working, encoding="utf-8")
 
-    migration = checkout.folder / "database" / "migrations" / MIGRATION
-    migration.write_text(
-        "-- migrate:up\ncreate table plinth.half_done ();\nselect * from nowhere;\n"
-        "-- migrate:down\n",
-        encoding="utf-8",
-    )
+    checkout.write_migration(MIGRATION, "create table plinth.half_done (); select * from nowhere;")
     story.mistakes["failing migration"] = checkout.make("up")
     story.facts["half done"] = checkout.in_database("select to_regclass('plinth.half_done')")
     # Mended in the database: none of the bootstrap's inputs changes, and it must run again.
@@ -201,6 +206,11 @@ def _while_starting(checkout: Checkout, story: Story) -> None:
 
 def _once_it_runs(checkout: Checkout, story: Story) -> None:
     checkout.in_database("create table kept as select 42 as answer")
+    migration = checkout.write_migration(LATER_MIGRATION, "select * from never_made;")
+    story.mistakes["failing migration of a running stack"] = checkout.make("up")
+    migration.unlink()
+    story.recoveries["failing migration of a running stack"] = checkout.make("up")
+
     passphrase = checkout.folder / ".plinth" / "passphrase"
     saved = passphrase.rename(passphrase.with_name("saved"))
     story.mistakes["lost passphrase"] = checkout.make("up")
@@ -262,7 +272,13 @@ def test_nothing_is_started_before_the_mistake_is_found(
 
 
 @pytest.mark.parametrize(
-    "what", ["failing migration", "lost passphrase", "data of another version"]
+    "what",
+    [
+        "failing migration",
+        "failing migration of a running stack",
+        "lost passphrase",
+        "data of another version",
+    ],
 )
 def test_the_next_run_recovers(story: Story, what: str) -> None:
     assert story.recoveries[what].code == 0, story.recoveries[what].printed
