@@ -11,7 +11,6 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from toolchain import (
     backend,
@@ -30,12 +29,10 @@ from toolchain.console import Console
 from toolchain.errors import InterruptedRunError, ToolchainError
 from toolchain.processes import last_lines, run_in_foreground, run_quietly
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 SEED = paths.REPOSITORY / "database" / "seed" / "todos.sql"
 LOCKS = ("requirements", "requirements-dev", "services/requirements")
-TEST_ORDER = ("unit", "policy", "airgap", "images", "service", "infra", "e2e")
+# More than there are processors: the tests mostly wait for containers.
+TEST_WORKERS = ("--numprocesses=4", "--dist=loadgroup")
 OFFLINE = "not engine and not stack and not cli"
 CHECK_LOG_LINES = 200
 
@@ -271,20 +268,19 @@ def _check(_arguments: argparse.Namespace, console: Console) -> int:
     return 0 if code_is_fine and tests_pass else 1
 
 
-def ordered_tests(tests: Path) -> list[str]:
-    """The folders of tests, quick ones first, every other one after the known ones."""
-    present = {
-        entry.name for entry in tests.iterdir() if entry.is_dir() and entry.name[0] not in "._"
-    }
-    known = [name for name in TEST_ORDER if name in present]
-    return [f"tests/{name}" for name in [*known, *sorted(present - set(known))]]
-
-
 def _test(arguments: argparse.Namespace, console: Console) -> int:
     stack = _prepare(console, "ci", development=True)
     if not _read_code(console):
         return 1
-    folders = arguments.rest or ordered_tests(paths.REPOSITORY / "tests")
+    # Once, before several workers want the same one.
+    with console.step("Images") as step:
+        run_quietly(
+            [paths.PYTHON, "-m", "infra.image_build"],
+            log=paths.LOGS / "images.log",
+            failure=ToolchainError("an image could not be built", "Mend it, then run this again."),
+            directory=paths.REPOSITORY,
+        )
+        step.note("built")
     # The tests type commands as a reader of the pages does, which is not inside another make:
     # there, make would print its folder around every answer.
     environment = {
@@ -293,7 +289,7 @@ def _test(arguments: argparse.Namespace, console: Console) -> int:
         if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}
     } | {"PYTHONUNBUFFERED": "1"}
     return run_in_foreground(
-        [paths.PYTHON, "-m", "pytest", *folders],
+        [paths.PYTHON, "-m", "pytest", *TEST_WORKERS, *(arguments.rest or ["tests"])],
         environment=environment,
         directory=paths.REPOSITORY,
     )
