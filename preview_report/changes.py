@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from preview_report.disclosure import SECRET, shown
+from preview_report.disclosure import NOTES, SECRET, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +34,12 @@ KINDS: Final[Mapping[str, str]] = {
     "docker:index/remoteImage:RemoteImage": "image",
     "docker:index/tag:Tag": "image",
 }
+IDENTIFYING: Final = ("label", "containerPath", "file", "internal", "name")
+"""By which member an entry of a list is told from the others: labels, mounts, files, ports,
+networks."""
+
 SHARED: Final[Mapping[str, str]] = {"network": "networks", "image": "images", "secret": "secrets"}
-"""What resources that belong to no component are listed under, by kind."""
+"""What resources that serve several components are listed under, by kind."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,9 @@ def kind_of(step: Step) -> str:
 def component_of(step: Step) -> str:
     """The component that a resource belongs to, or what it is listed under."""
     kind = kind_of(step)
-    found = labels(step.inputs()).get(COMPONENT_LABEL)
-    return found or SHARED.get(kind, "other")
+    if kind in SHARED:
+        return SHARED[kind]
+    return labels(step.inputs()).get(COMPONENT_LABEL, "other")
 
 
 def is_file_carrier(step: Step) -> bool:
@@ -112,7 +117,7 @@ def change_of(step: Step) -> Change | None:
 def property_changes(step: Step) -> tuple[PropertyChange, ...]:
     """The inputs that differ, by name; lists of pairs by the pair's name."""
     before, after = step.inputs(before=True), step.inputs()
-    names = sorted({*before, *after, *step.changed, *step.replacing} - {"__defaults"})
+    names = sorted({*before, *after, *step.changed, *step.replacing} - NOTES)
     found: list[PropertyChange] = []
     for name in names:
         old, new = before.get(name), after.get(name)
@@ -145,11 +150,26 @@ def _parts(value: Any) -> dict[str, Any] | None:  # noqa: ANN401  (any JSON)
     if value is None:
         return {}
     if isinstance(value, dict):
-        return {str(key): part for key, part in value.items() if key != "__defaults"}
+        return {str(key): part for key, part in value.items() if key not in NOTES}
     if not isinstance(value, list) or not value:
         return {} if value == [] else None
-    if all(isinstance(entry, dict) and "label" in entry for entry in value):
-        return {str(entry["label"]): entry.get("value") for entry in value}
+    if all(isinstance(entry, dict) for entry in value):
+        return _named(value)
     if all(isinstance(entry, str) and "=" in entry for entry in value):
         return dict(entry.split("=", 1) for entry in value)
     return None
+
+
+def _named(entries: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Entries of a list by what tells them apart; None where nothing does."""
+    for member in IDENTIFYING:
+        names = [entry[member] for entry in entries if isinstance(entry.get(member), str | int)]
+        if len(set(names)) == len(entries):
+            return {str(entry[member]): _rest(entry, without=member) for entry in entries}
+    return None
+
+
+def _rest(entry: dict[str, Any], *, without: str) -> Any:  # noqa: ANN401  (any JSON)
+    """What an entry says besides its name; a single member stands for itself."""
+    rest = {key: part for key, part in entry.items() if key not in {without, *NOTES}}
+    return next(iter(rest.values())) if len(rest) == 1 else rest

@@ -47,7 +47,7 @@ class DataFinding:
     """Empty where there is nothing to do."""
 
 
-RESTORE: Final = "Make a backup first and restore it afterwards (docs/operations.md)"
+BACKUP: Final = "make a backup first and restore it afterwards (docs/operations.md)"
 
 FIXED_SECRETS: Final[Mapping[str, tuple[str, str]]] = {
     "password-postgres-1": (
@@ -74,6 +74,12 @@ def findings(preview: Preview) -> tuple[DataFinding, ...]:
     """Everything that touches data, the worst first."""
     volumes = [step for step in preview.resources if is_data_volume(step)]
     stores = {component_of(step) for step in volumes}
+    # A volume that goes is no longer mounted either: that is said once.
+    staying = {
+        str(step.inputs(before=True).get("name"))
+        for step in volumes
+        if step.operation not in {"delete", "replace"}
+    }
     found = [*_refused(preview)]
     for step in preview.resources:
         if step.urn in preview.protected:
@@ -81,10 +87,12 @@ def findings(preview: Preview) -> tuple[DataFinding, ...]:
         if is_data_volume(step):
             found += _volume(step)
         elif step.type == CONTAINER and component_of(step) in stores and not is_file_carrier(step):
-            found += _store(step, {str(volume.inputs(before=True)["name"]) for volume in volumes})
+            found += _store(step, staying)
         elif step.name in FIXED_SECRETS:
             found += _fixed_secret(step)
         found += _protection(step)
+    worse = {each.component for each in found if each.danger > Danger.TOUCHED}
+    found = [each for each in found if each.danger > Danger.TOUCHED or each.component not in worse]
     return tuple(
         sorted(found, key=lambda each: (-each.danger, each.component, each.resource, each.what))
     )
@@ -125,7 +133,7 @@ def _volume(step: Step) -> Iterator[DataFinding]:
         component_of(step),
         step.name,
         f"the volume {name} is {done}{because}, and all data in it is lost",
-        f"Keep the volume in the program with its name and driver. If it must go: {RESTORE}",
+        f"Keep the volume in the program with its name and driver. If it must go, {BACKUP}",
     )
 
 
@@ -138,7 +146,7 @@ def _store(step: Step, data_volumes: set[str]) -> Iterator[DataFinding]:
             component,
             step.name,
             "the store is removed from the stack",
-            f"Check that nothing uses it. {RESTORE}",
+            f"Check that nothing uses it. If it holds data, {BACKUP}",
         )
     if step.operation not in {"update", "replace"}:
         return
@@ -151,7 +159,7 @@ def _store(step: Step, data_volumes: set[str]) -> Iterator[DataFinding]:
             step.name,
             f"the store's program changes from {shown('image', old)} to {shown('image', new)}; "
             "another version may not open the data",
-            f"Read the release notes on data formats. {RESTORE}",
+            f"Read its release notes on data formats; {BACKUP}",
         )
     if step.operation == "replace":
         yield DataFinding(
@@ -171,12 +179,13 @@ def _mounts(step: Step, data_volumes: set[str]) -> Iterator[DataFinding]:
     for name in sorted(data_volumes & set(before)):
         if after.get(name) == before[name]:
             continue
-        where = f"at {after[name]} instead of {before[name]}" if name in after else "no longer"
+        where = f"mounted at {after.get(name)} instead of {before[name]}"
         yield DataFinding(
             Danger.AT_RISK,
             component_of(step),
             step.name,
-            f"the volume {name} is mounted {where}; the store starts without its data",
+            f"the volume {name} is {where if name in after else 'no longer mounted'}; the store "
+            "starts without its data",
             "Mount the volume where it was, or move the data before",
         )
 

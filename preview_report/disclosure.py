@@ -20,6 +20,9 @@ SECRET = "[secret]"  # noqa: S105  (the word that stands for one)
 UNKNOWN = "(known after the update)"
 """Shown for a value that a preview cannot know."""
 
+NOTES = frozenset({"__defaults"})
+"""Members of an object that a provider keeps for itself."""
+
 _LONGEST_VALUE = 80
 _UNKNOWN_MARK = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for an unknown value in Pulumi's JSON: UnknownStringValue in its plugin/rpc.go."""
@@ -53,7 +56,9 @@ def _is_hidden(name: str, value: Any) -> bool:  # noqa: ANN401  (any JSON)
         words = [part if isinstance(part, str) else "" for part in value]
         return any(secret_in_arguments(words)) or any(_is_hidden(name, part) for part in value)
     if isinstance(value, str):
-        return secret_in_pair(name, value) is not None or secret_in_text(value) is not None
+        # One word is a value; anything longer may be a file or a command that sets one.
+        is_text = len(value.split()) > 1 and secret_in_text(value) is not None
+        return is_text or secret_in_pair(name, value) is not None
     # A number or a switch under a secret's name.
     return value is not None and not isinstance(value, bool) and name_is_secret(name)
 
@@ -64,7 +69,8 @@ def _text(value: Any) -> str:  # noqa: ANN401  (any JSON)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_text(part)}" for key, part in sorted(value.items()))
+        parts = sorted((key, part) for key, part in value.items() if key not in NOTES)
+        return ", ".join(f"{key}: {_text(part)}" for key, part in parts)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_text(part) for part in value) or "none"
     return str(value)

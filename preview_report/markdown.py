@@ -109,7 +109,11 @@ def _summary(assessment: Assessment) -> list[str]:
     if assessment.from_nothing:
         lines += [_FROM_NOTHING, ""]
     told = [f"{counts[outcome]} {outcome}" for outcome in (*_OUTCOMES, "unchanged")]
-    return [*lines, f"Resources: {', '.join(told)}."]
+    lines.append(f"Resources: {', '.join(told)}.")
+    if assessment.error is None and not assessment.violations:
+        packs = ", ".join(map(code, assessment.policy_packs))
+        lines.append(f"Policies: no violation of {packs}." if packs else "Policies: none ran.")
+    return lines
 
 
 def _data(findings: tuple[DataFinding, ...]) -> list[str]:
@@ -173,10 +177,6 @@ def _row(*cells: str) -> str:
 
 
 def _policies(assessment: Assessment) -> _Section:
-    if not assessment.violations:
-        packs = ", ".join(map(code, assessment.policy_packs))
-        said = f"No violation of {packs}." if packs else "No policy pack ran."
-        return _Section("Policies", (), (), (said,))
     return _Section(
         "Policies",
         _table("level", "policy", "finding"),

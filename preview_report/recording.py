@@ -26,6 +26,8 @@ ERRORS_FILE = "errors.txt"
 _COLOUR_TAG = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 _OWN_TYPES = ("pulumi:", "plinth:")
 _LONGEST_ERROR = 600
+_SAYS_NOTHING = frozenset({"", "preview failed"})
+"""What the engine says besides the reason."""
 
 
 class RecordingError(Exception):
@@ -44,7 +46,6 @@ class State(_Recorded):
     """A resource before or after the step. Secret inputs read `[secret]`."""
 
     inputs: dict[str, Any] = {}
-    parent: str = ""
     protect: bool = False
     retain_on_delete: bool = False
     dependencies: tuple[str, ...] = ()
@@ -190,20 +191,27 @@ def parse(digest: str, log: str, errors: str) -> Preview:
     return Preview(
         steps=steps,
         violations=tuple(dict.fromkeys(found)),
-        policy_packs=tuple(sorted(summary.get("PolicyPacks") or {})),
+        policy_packs=tuple(sorted(map(_pack_name, summary.get("PolicyPacks") or {}))),
         error=None if succeeded else _reason(diagnostics, found, errors),
         protected=_protected(diagnostics, steps),
     )
 
 
+def _pack_name(recorded: str) -> str:
+    # A pack of the checkout is recorded as `plinth|local|/folder/of/the/pack`.
+    return recorded.split("|", 1)[0]
+
+
 def _reason(diagnostics: list[Diagnostic], violations: tuple[Violation, ...], errors: str) -> str:
     told = [plain(each.message) for each in diagnostics if each.severity == "error"]
     told += [line for line in plain(errors).splitlines() if line.startswith("error: ")]
-    messages = [message.removeprefix("error: ") for message in told if message]
+    messages = [message.removeprefix("error: ") for message in told]
+    messages = [message for message in messages if message not in _SAYS_NOTHING]
     if messages:
         return messages[0][:_LONGEST_ERROR]
-    if any(violation.level == "mandatory" for violation in violations):
-        return "a mandatory policy is violated"
+    mandatory = {violation.policy for violation in violations if violation.level == "mandatory"}
+    if mandatory:
+        return f"mandatory policies are violated: {', '.join(sorted(mandatory))}"
     last = plain(errors).splitlines()
     return last[-1][:_LONGEST_ERROR] if last else "Pulumi ended without saying why"
 

@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 
 from preview_report.data import Danger, DataFinding, findings, is_data_volume
@@ -110,9 +108,24 @@ def test_adding_a_protection_is_none(volume: MakeStep) -> None:
 
 
 def test_the_worst_comes_first(volume: MakeStep, container: MakeStep) -> None:
-    steps: list[Any] = [container("replace", "redis"), volume("delete", "redis")]
+    steps = (
+        volume("same", "mongo"),
+        container("replace", "mongo"),
+        container("replace", "redis"),
+        volume("delete", "redis"),
+    )
     found = findings(preview(*steps))
     assert [each.danger for each in found] == [Danger.LOST, Danger.TOUCHED]
+
+
+def test_a_store_whose_volume_goes_is_not_said_to_keep_it(
+    volume: MakeStep, container: MakeStep
+) -> None:
+    mounts = {"volumes": [MOUNT]}
+    found = findings(
+        preview(volume("delete", "redis"), container("replace", "redis", before=mounts))
+    )
+    assert [each.danger for each in found] == [Danger.LOST]
 
 
 def test_a_loss_says_how_to_mend_it(volume: MakeStep) -> None:

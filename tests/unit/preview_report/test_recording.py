@@ -10,7 +10,8 @@ URN = (
     "urn:pulumi:shop::plinth::plinth:container:ContainerService$docker:index/volume:Volume"
     "::redis-data-volume"
 )
-SUCCEEDED = json.dumps({"summaryEvent": {"result": "succeeded", "PolicyPacks": {"plinth": "1"}}})
+PACK = {"plinth|local|/srv/plinth/policies": "1"}
+SUCCEEDED = json.dumps({"summaryEvent": {"result": "succeeded", "PolicyPacks": PACK}})
 FAILED = json.dumps({"summaryEvent": {"result": "failed"}})
 
 
@@ -55,7 +56,10 @@ def test_a_failed_preview_says_why() -> None:
 
 def test_a_violation_is_why_when_nothing_else_is() -> None:
     log = f"{violation('mandatory')}\n{FAILED}"
-    assert parse(digest(), log, "").error == "a mandatory policy is violated"
+    error = {"severity": "error", "message": "error: preview failed\n"}
+    assert parse(digest(error), log, "").error == (
+        "mandatory policies are violated: image-version-given"
+    )
 
 
 def test_a_cli_that_never_began_says_why_on_standard_error() -> None:
