@@ -10,6 +10,7 @@ from policies.secret_detection import secret_format, secret_in_pair
 from preview_report.assessment import Risk
 from preview_report.data import Danger
 from preview_report.markdown import render
+from tests.running_stack import ROOT
 from tests.unit.preview_report.golden import CASES, RECORDINGS, REPORTS, assessment
 
 PLANTED_IN, PLANTED = "policy-violation", "letmein-for-the-test"
@@ -88,3 +89,8 @@ def test_a_recording_holds_no_secret(case: str) -> None:
 def test_a_password_that_pulumi_does_not_know_of_is_hidden() -> None:
     recorded = (RECORDINGS / PLANTED_IN / "preview.json").read_text(encoding="utf-8")
     assert (PLANTED in recorded, PLANTED in render(assessment(PLANTED_IN))) == (True, False)
+
+
+def test_the_readme_shows_a_report_as_it_is() -> None:
+    example = (REPORTS / "volume-deleted.md").read_text(encoding="utf-8")
+    assert f"```markdown\n{example}```" in (ROOT / "README.md").read_text(encoding="utf-8")
