@@ -41,9 +41,7 @@ def file_at(revision: str, name: str, repository: Path = ROOT) -> str | None:
         )
 
     try:
-        known = git(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-        )
+        known = git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except OSError as error:
         raise RevisionError(f"git cannot be run: {error.strerror}") from None
     if known.returncode != 0:

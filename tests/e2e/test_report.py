@@ -93,7 +93,8 @@ class Checkout:
         digests = (
             f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}"
             for path in files
-            if path.is_file()
+            # Pulumi marks a folder as a backend when it first looks into it.
+            if path.is_file() and not path.name.startswith("meta.yaml")
         )
         return self.containers() | frozenset(digests)
 
