@@ -102,7 +102,8 @@ def render(assessment: Assessment, longest: int = LONGEST_REPORT) -> str:
 
 def _summary(assessment: Assessment) -> list[str]:
     counts = assessment.counts
-    verdict = _VERDICTS[assessment.risk]
+    is_blind = assessment.from_nothing and assessment.error is None
+    verdict = "made without a state" if is_blind else _VERDICTS[assessment.risk]
     lines = [marker(assessment.stack), f"## Preview of stack `{assessment.stack}`: {verdict}", ""]
     if assessment.error is not None:
         lines += [_FAILED, "", f"> {prose(assessment.error)}", ""]

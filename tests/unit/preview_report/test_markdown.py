@@ -86,7 +86,13 @@ def test_a_failed_preview_says_so_with_its_error() -> None:
 
 def test_a_preview_without_a_state_says_so(container: MakeStep) -> None:
     found = assess("shop", preview(container("create", "rest")), NOTHING, from_nothing=True)
-    assert "without the stack's state" in render(found)
+    assert "## Preview of stack `shop`: made without a state" in render(found)
+
+
+def test_a_preview_without_a_state_may_fail_too(container: MakeStep) -> None:
+    failed = preview(container("create", "rest"), error="no such setting")
+    found = assess("shop", failed, NOTHING, from_nothing=True)
+    assert "## Preview of stack `shop`: the preview failed" in render(found)
 
 
 def test_a_violation_is_told_with_level_and_policy() -> None:
