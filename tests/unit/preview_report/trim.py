@@ -2,7 +2,7 @@
 
     python -m tests.unit.preview_report.trim .plinth/log/<stack>-report recordings/<case>
 
-A real recording is some 700 KB, a trimmed one a tenth of it. Secrets need no scrubbing: Pulumi
+A real recording is some 500 KB, a trimmed one a tenth of it. Secrets need no scrubbing: Pulumi
 writes `[secret]` for them, and a test looks for what it might have missed.
 """
 
