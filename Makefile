@@ -3,12 +3,13 @@ PYTHON ?= python3
 STACK ?= dev
 SERVICE ?=
 NAME ?=
+BASE ?=
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 export YES
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview outputs down destroy logs ps seed doctor check test bench lock
+.PHONY: help up preview report outputs down destroy logs ps seed doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -26,6 +27,10 @@ up: ## prepare everything and bring the stack up
 
 preview: ## show what up would change
 	@$(TOOLCHAIN) preview --stack '$(STACK)'
+
+report: ## say what up would change, for a reviewer; BASE=revision
+	@$(TOOLCHAIN) report --stack '$(STACK)' $(if $(BASE),--base '$(BASE)') || \
+	  case $$? in 3|4) ;; *) exit 1 ;; esac
 
 outputs: ## print outputs; NAME=gateway_url for one, SHOW_SECRETS=1 for secrets
 	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(NAME),--name '$(NAME)') \

@@ -21,6 +21,7 @@ from toolchain import (
     facts,
     paths,
     pulumi_cli,
+    report,
     summary,
     virtual_environment,
 )
@@ -108,6 +109,12 @@ def _preview(arguments: argparse.Namespace, console: Console) -> int:
     stacks.prepare(stack, console)
     stacks.preview(stack)
     return 0
+
+
+def _report(arguments: argparse.Namespace, _console: Console) -> int:
+    progress = Console(sys.stderr)
+    stack = _open(progress, arguments.stack)
+    return report.run(stack, progress, base=arguments.base, longest=arguments.longest)
 
 
 def _outputs(arguments: argparse.Namespace, console: Console) -> int:
@@ -363,6 +370,7 @@ Command = Callable[[argparse.Namespace, Console], int]
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "up": (_up, "prepare everything and bring the stack up"),
     "preview": (_preview, "show what up would change"),
+    "report": (_report, "say what up would change, for a reviewer, as Markdown"),
     "outputs": (_outputs, "print the stack's outputs as JSON"),
     "down": (_down, "stop the stack; its data is kept"),
     "destroy": (_destroy, "remove the stack and its data; asks first"),
@@ -388,6 +396,9 @@ def parser() -> argparse.ArgumentParser:
     for name, (_command, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("--stack", default="dev", help="which environment (default: dev)")
+        if name == "report":
+            command.add_argument("--base", default="HEAD", help="revision to compare settings with")
+            command.add_argument("--longest", type=int, help="most characters of the report")
         if name == "logs":
             command.add_argument("--service", default="", help="the component, as in `make ps`")
         if name == "outputs":

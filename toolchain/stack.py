@@ -232,6 +232,15 @@ def preview(stack: Stack) -> None:
     _run(stack, "preview", "--refresh", "--suppress-outputs", *_policies())
 
 
+def recorded_preview(stack: Stack, event_log: Path) -> list[str]:
+    """The command that says as JSON what `up` would change; the event log has the policy results.
+
+    It does not ask the engine what became of the stack: unchanged resources are told as well.
+    """
+    reading = ("--json", "--show-sames", "--suppress-outputs", "--non-interactive")
+    return [*_pulumi(stack, "preview", *reading), "--event-log", str(event_log), *_policies()]
+
+
 def outputs(stack: Stack, *, show_secrets: bool = False) -> dict[str, Any]:
     """The stack's outputs; a secret one reads `[secret]` unless asked for.
 
