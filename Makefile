@@ -8,7 +8,7 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 export YES
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview outputs down destroy logs ps seed doctor check test bench lock
+.PHONY: help up preview drift outputs down destroy logs ps seed doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -26,6 +26,10 @@ up: ## prepare everything and bring the stack up
 
 preview: ## show what up would change
 	@$(TOOLCHAIN) preview --stack '$(STACK)'
+
+drift: ## say where what runs is not what was declared; FIX=1 puts it right
+	@$(TOOLCHAIN) drift --stack '$(STACK)' $(if $(filter 1,$(FIX)),--fix) \
+	  $(if $(filter 0,$(DATABASE)),--no-database)
 
 outputs: ## print outputs; NAME=gateway_url for one, SHOW_SECRETS=1 for secrets
 	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(NAME),--name '$(NAME)') \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import io
 import json
 import os
 import re
@@ -111,6 +112,22 @@ def _preview(arguments: argparse.Namespace, console: Console) -> int:
     stacks.prepare(stack, console)
     stacks.preview(stack)
     return 0
+
+
+def _drift(arguments: argparse.Namespace, _console: Console) -> int:
+    engine.adopt_context()
+    # Quiet where nobody watches: what a scheduler mails is drift, or a failure.
+    watched = sys.stderr.isatty()
+    stack = _open(Console(sys.stderr if watched else io.StringIO()), arguments.stack)
+    options = [
+        *(["--fix"] if arguments.fix else []),
+        *([] if arguments.database else ["--no-database"]),
+    ]
+    return run_in_foreground(
+        [paths.PYTHON, "-m", "drift", stack.name, *options],
+        environment=stack.environment(),
+        directory=paths.REPOSITORY,
+    )
 
 
 def _outputs(arguments: argparse.Namespace, console: Console) -> int:
@@ -367,6 +384,7 @@ Command = Callable[[argparse.Namespace, Console], int]
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "up": (_up, "prepare everything and bring the stack up"),
     "preview": (_preview, "show what up would change"),
+    "drift": (_drift, "say where what runs is not what was declared; exit code 3 if so"),
     "outputs": (_outputs, "print the stack's outputs as JSON"),
     "down": (_down, "stop the stack; its data is kept"),
     "destroy": (_destroy, "remove the stack and its data; asks first"),
@@ -392,6 +410,14 @@ def parser() -> argparse.ArgumentParser:
     for name, (_command, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("--stack", default="dev", help="which environment (default: dev)")
+        if name == "drift":
+            command.add_argument("--fix", action="store_true", help="put right what was found")
+            command.add_argument(
+                "--no-database",
+                dest="database",
+                action="store_false",
+                help="leave the database's catalogue out",
+            )
         if name == "logs":
             command.add_argument("--service", default="", help="the component, as in `make ps`")
         if name == "outputs":
