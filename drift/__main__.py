@@ -89,7 +89,9 @@ def _repair(
         repair.carry_out(planned, client, grace, console.line)
         if planned.needs_update:
             stacks.up(stack)
-        outcome = check.run()
+        before, outcome = outcome, check.run()
+        if outcome.findings == before.findings:
+            break
     return outcome
 
 
@@ -108,11 +110,11 @@ def run(arguments: argparse.Namespace) -> int:
         _print(outcome, output)
         if arguments.fix and outcome.findings:
             outcome = _repair(check, outcome, client, stack)
-            output.line("Left:" if outcome.findings else "Everything is as declared.")
+            output.line("Left to you:" if outcome.findings else "Everything is as declared.")
             _print(outcome, output)
     finally:
         client.close()
-    for line in _advice(outcome.findings, stack.name):
+    for line in [] if arguments.fix else _advice(outcome.findings, stack.name):
         Console(sys.stderr).line(line)
     return FOUND if outcome.findings else NONE
 

@@ -104,13 +104,16 @@ item (rank, kind, schema, object, aspect, party, value, make, undo) as (
   from role
   union all
   select 3, 'membership', '', m.rolname, format('of %s', g.rolname), g.rolname,
-    format('admin %s, inherit %s, set %s', a.admin_option, a.inherit_option, a.set_option),
-    format('grant %I to %I with admin %s, inherit %s, set %s', g.rolname, m.rolname,
-      a.admin_option, a.inherit_option, a.set_option),
+    options.text,
+    format('grant %I to %I with %s', g.rolname, m.rolname, options.text),
     format('revoke %I from %I', g.rolname, m.rolname)
   from pg_auth_members a
   join pg_roles g on g.oid = a.roleid
   join role m on m.oid = a.member
+  cross join lateral (
+    select format('admin %s, inherit %s, set %s', a.admin_option::text, a.inherit_option::text,
+      a.set_option::text) as text
+  ) as options
   union all
   select 3, 'setting', '',
     concat_ws(' in ', coalesce(r.rolname, 'every role'), d.datname),
