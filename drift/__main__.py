@@ -1,7 +1,7 @@
 """`python -m drift STACK [--fix] [--no-database]`, which `make drift` calls.
 
 Exit codes: 0 what runs is what was declared; 3 it is not, and the table on stdout says where; 1 it
-could not be told, and one line on stderr says why; 2 wrong arguments.
+could not be told, and one line on stderr says why; 2 wrong arguments; 130 it was interrupted.
 """
 
 from __future__ import annotations
@@ -132,8 +132,7 @@ def main(arguments: list[str]) -> int:
     except DockerException as error:
         errors.error(ToolchainError(f"the Docker engine failed: {error}", "Run make doctor."))
     except KeyboardInterrupt:
-        errors.line("plinth: interrupted; the reference database was removed.")
-        return INTERRUPTED
+        return INTERRUPTED  # the toolchain says so
     return FAILED
 
 
