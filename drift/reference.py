@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 LABEL = "plinth.drift-reference"
 """Marks what is thrown away; it carries no stack's label, or it would be a stray itself."""
 
+MADE_LABEL = "plinth.drift-reference-made"
+"""When it was made, in seconds since 1970."""
+
+_FORGOTTEN_SECONDS = 900
+"""Older ones belong to a run that was killed."""
+
 _PASSWORD_BYTES = 32
 _BOOTSTRAP_SECONDS = 180
 _LOG_LINES = 3
@@ -56,8 +63,21 @@ def catalog(client: docker.DockerClient, declaration: Declaration) -> list[Row]:
     Raises:
         UnreadableDatabaseError: the reference could not be made; says why.
     """
+    discard_forgotten(client, declaration.stack)
     with _network(client, declaration.stack) as network:
         return _prepared(client, declaration, network)
+
+
+def discard_forgotten(client: docker.DockerClient, stack: str) -> None:
+    """Remove references that runs which were killed left behind."""
+    latest = time.time() - _FORGOTTEN_SECONDS
+    mark = f"{LABEL}={stack}"
+    for container in client.containers.list(all=True, filters={"label": mark}, ignore_removed=True):
+        if float(container.labels[MADE_LABEL]) < latest:
+            container.remove(force=True, v=True)
+    for network in client.networks.list(filters={"label": mark}):
+        if float(network.attrs["Labels"][MADE_LABEL]) < latest:
+            network.remove()
 
 
 def _prepared(client: docker.DockerClient, declaration: Declaration, network: Network) -> list[Row]:
@@ -109,7 +129,8 @@ def _server_command(inputs: ContainerInputs) -> list[str]:
 @contextlib.contextmanager
 def _network(client: docker.DockerClient, stack: str) -> Iterator[Network]:
     name = f"plinth-drift-{secrets.token_hex(6)}"
-    network = client.networks.create(name, driver="bridge", internal=True, labels={LABEL: stack})
+    labels = {LABEL: stack, MADE_LABEL: str(int(time.time()))}
+    network = client.networks.create(name, driver="bridge", internal=True, labels=labels)
     try:
         yield network
     finally:

@@ -32,6 +32,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    # An image of its own, so that its tag can be moved without touching another stack.
+    with (folder / "images" / "redis" / "Dockerfile").open("a") as dockerfile:
+        dockerfile.write("# for tests/drift\n")
     (folder / ".venv").symlink_to(ROOT / ".venv")
     copy = Checkout(folder)
     copy.configure()
