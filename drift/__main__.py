@@ -80,9 +80,9 @@ def _repair(
     """Put right what was found, and look again."""
     console = Console(sys.stdout)
     for _ in range(MOST_REPAIRS):
+        _require_applied(outcome.findings, stack.name)
         if not any(finding.remedy in repair.REPAIRED for finding in outcome.findings):
             break
-        _require_applied(outcome.findings, stack.name)
         check.repair_database(outcome)
         planned = repair.plan(outcome.findings, outcome.declaration)
         grace = {each.name: each.inputs.stop_timeout for each in outcome.declaration.containers}
@@ -114,8 +114,9 @@ def run(arguments: argparse.Namespace) -> int:
             _print(outcome, output)
     finally:
         client.close()
-    for line in [] if arguments.fix else _advice(outcome.findings, stack.name):
-        Console(sys.stderr).line(line)
+    if not arguments.fix:
+        for line in _advice(outcome.findings, stack.name):
+            Console(sys.stderr).line(line)
     return FOUND if outcome.findings else NONE
 
 
