@@ -37,7 +37,7 @@ def grammar() -> argparse.ArgumentParser:
         "--no-database",
         dest="database",
         action="store_false",
-        help="leave the database's catalogue out, which takes the longest",
+        help="leave the database's catalogue out",
     )
     return parser
 
