@@ -9,7 +9,7 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 export YES
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview report outputs down destroy logs ps seed doctor check test bench lock
+.PHONY: help up preview report drift outputs down destroy logs ps seed doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -31,6 +31,10 @@ preview: ## show what up would change
 report: ## say what up would change, for a reviewer; BASE=revision
 	@$(TOOLCHAIN) report --stack '$(STACK)' $(if $(BASE),--base '$(BASE)') || \
 	  case $$? in 3|4) ;; *) exit 1 ;; esac
+
+drift: ## say where what runs is not what was declared; FIX=1 puts it right
+	@$(TOOLCHAIN) drift --stack '$(STACK)' $(if $(filter 1,$(FIX)),--fix) \
+	  $(if $(filter 0,$(DATABASE)),--no-database)
 
 outputs: ## print outputs; NAME=gateway_url for one, SHOW_SECRETS=1 for secrets
 	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(NAME),--name '$(NAME)') \

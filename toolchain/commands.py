@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import io
 import json
 import os
 import re
@@ -115,6 +116,22 @@ def _report(arguments: argparse.Namespace, _console: Console) -> int:
     progress = Console(sys.stderr)
     stack = _open(progress, arguments.stack)
     return report.run(stack, progress, base=arguments.base, longest=arguments.longest)
+
+
+def _drift(arguments: argparse.Namespace, _console: Console) -> int:
+    engine.adopt_context()
+    # Quiet where nobody watches: what a scheduler mails is drift, or a failure.
+    watched = sys.stderr.isatty()
+    stack = _open(Console(sys.stderr if watched else io.StringIO()), arguments.stack)
+    options = [
+        *(["--fix"] if arguments.fix else []),
+        *([] if arguments.database else ["--no-database"]),
+    ]
+    return run_in_foreground(
+        [paths.PYTHON, "-m", "drift", stack.name, *options],
+        environment=stack.environment(),
+        directory=paths.REPOSITORY,
+    )
 
 
 def _outputs(arguments: argparse.Namespace, console: Console) -> int:
@@ -371,6 +388,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "up": (_up, "prepare everything and bring the stack up"),
     "preview": (_preview, "show what up would change"),
     "report": (_report, "say what up would change, for a reviewer, as Markdown"),
+    "drift": (_drift, "say where what runs is not what was declared; exit code 3 if so"),
     "outputs": (_outputs, "print the stack's outputs as JSON"),
     "down": (_down, "stop the stack; its data is kept"),
     "destroy": (_destroy, "remove the stack and its data; asks first"),
@@ -399,6 +417,14 @@ def parser() -> argparse.ArgumentParser:
         if name == "report":
             command.add_argument("--base", default="HEAD", help="revision to compare settings with")
             command.add_argument("--longest", type=int, help="most characters of the report")
+        if name == "drift":
+            command.add_argument("--fix", action="store_true", help="put right what was found")
+            command.add_argument(
+                "--no-database",
+                dest="database",
+                action="store_false",
+                help="leave the database's catalogue out",
+            )
         if name == "logs":
             command.add_argument("--service", default="", help="the component, as in `make ps`")
         if name == "outputs":
