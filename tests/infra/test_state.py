@@ -63,7 +63,8 @@ def _found_in(text: str, secrets: set[str]) -> int:
 
 def test_a_second_up_changes_nothing(stack: RunningStack) -> None:
     assert stack.outputs
-    options = ("--yes", "--skip-preview", "--expect-no-changes", "--policy-pack", "policies")
+    policies = ("--policy-pack", "policies", "--policy-pack-config", "policies/config/test.json")
+    options = ("--yes", "--skip-preview", "--expect-no-changes", *policies)
     pulumi("up", *options, configuration={})
 
 
