@@ -8,7 +8,7 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 export YES
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview outputs down destroy logs ps seed doctor check test bench lock
+.PHONY: help up preview outputs scan down destroy logs ps seed doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -30,6 +30,9 @@ preview: ## show what up would change
 outputs: ## print outputs; NAME=gateway_url for one, SHOW_SECRETS=1 for secrets
 	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(NAME),--name '$(NAME)') \
 	  $(if $(filter 1,$(SHOW_SECRETS)),--show-secrets)
+
+scan: ## look for the stack's secrets where they must not stand in clear
+	@$(TOOLCHAIN) scan --stack '$(STACK)'
 
 down: ## stop the stack; its data is kept
 	@$(TOOLCHAIN) down --stack '$(STACK)'

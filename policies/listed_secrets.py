@@ -20,8 +20,8 @@ from policies.properties import (
 )
 from policies.resource_types import CONTAINER, RANDOM_PASSWORD
 from policies.secret_detection import secret_in_pair
+from policies.secret_forms import forms
 from policies.violation import Violation, entry
-from scan.forms import forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
