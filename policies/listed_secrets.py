@@ -18,7 +18,14 @@ from policies.properties import (
     hidden,
     label,
 )
-from policies.resource_types import CONTAINER, RANDOM_PASSWORD
+from policies.resource_types import (
+    CONTAINER,
+    RANDOM_BYTES,
+    RANDOM_ID,
+    RANDOM_PASSWORD,
+    RANDOM_STRING,
+    RANDOM_UUID,
+)
 from policies.secret_detection import secret_in_pair
 from policies.secret_forms import forms
 from policies.violation import Violation, entry
@@ -121,3 +128,34 @@ def values_where_listed(graph: Graph) -> Iterator[tuple[Member, Violation]]:
                 if form in text:
                     yield container, Violation(path, f"holds the value of {owner}", _MEND)
                     break
+
+
+_NOT_FOR_SECRETS = (RANDOM_BYTES, RANDOM_ID, RANDOM_STRING, RANDOM_UUID)
+_GENERATED_OUTPUTS = ("result", "base64", "b64Std", "b64Url", "hex", "dec")
+
+
+def made_as_passwords(graph: Graph) -> Iterator[tuple[Member, Violation]]:
+    """No listed variable holds the value of a generator that keeps it in clear.
+
+    Whatever the resource is called: what a specification lists as secret is used as one.
+    """
+    generated = {
+        value: member
+        for type_name in _NOT_FOR_SECRETS
+        for member in graph.of_type(type_name)
+        for value in (given(member.properties, name) for name in _GENERATED_OUTPUTS)
+        if isinstance(value, str) and len(value) >= _SHORTEST_SECRET
+    }
+    for container in graph.of_type(CONTAINER):
+        listed = _listed(container.properties) or frozenset()
+        for position, name, value in environment(container.properties):
+            owners = [member.name for text, member in generated.items() if text in value]
+            if name in listed and owners:
+                yield (
+                    container,
+                    Violation(
+                        f"envs{entry(name, position)}",
+                        f"is a secret made by {owners[0]}, which keeps its value in clear",
+                        "Use RandomPassword, whose result is secret",
+                    ),
+                )

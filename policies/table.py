@@ -258,6 +258,11 @@ POLICIES: Final[tuple[Policy[Any], ...]] = (
         ),
     ),
     Policy(
+        "secret-variables-from-passwords",
+        "What a component lists as secret was not made by a generator that keeps it in clear.",
+        graph_check=listed_secrets.made_as_passwords,
+    ),
+    Policy(
         "outputs-marked-secret",
         "Stack outputs that look like a secret are marked as one.",
         graph_check=outputs.marked_secret,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra import config
-from toolchain import paths, stack
+from toolchain import containers, paths, stack
 from toolchain.backend import Backend
 from toolchain.console import Console
 from toolchain.errors import ToolchainError
@@ -125,3 +125,19 @@ def test_the_policies_are_as_strict_as_the_environment_asks(
 
 def test_an_environment_that_is_not_given_is_the_programs_default() -> None:
     assert config.StackConfig.model_fields["environment"].default == "production"
+
+
+@pytest.fixture
+def pulumi_arguments(local_stack: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Pulumi is started with to bring the stack up."""
+    started: list[str] = []
+    monkeypatch.setattr(containers, "of_stack", lambda _name: [])
+    monkeypatch.setattr(stack, "_run", lambda _stack, *arguments: started.extend(arguments))
+    stack.up(local_stack)
+    return started
+
+
+def test_an_update_is_previewed_under_the_policies_first(pulumi_arguments: list[str]) -> None:
+    # A policy over the whole stack speaks at the end: without a preview, after the fact.
+    assert "--policy-pack" in pulumi_arguments
+    assert "--skip-preview" not in pulumi_arguments
