@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from policies.connection_strings import holds_password
-from policies.properties import hidden
 from policies.resource_types import STACK
 from policies.secret_detection import is_public_key_set, name_is_secret, secret_format, snake_case
 from policies.subject import Parameters
@@ -47,9 +46,7 @@ def _problem(name: str, value: object) -> str | None:
 
 
 def _plain_leaves(path: str, name: str, value: object) -> Iterator[tuple[str, str, object]]:
-    """Every value that is neither a mapping nor a list nor hidden: its path, its name, itself."""
-    if hidden(value):
-        return
+    """Every plain value inside a value: its path, its name, itself; none that is hidden."""
     if isinstance(value, Mapping):
         for position, (key, part) in enumerate(value.items()):
             yield from _plain_leaves(f"{path}{entry(key, position)}", key, part)

@@ -13,6 +13,7 @@ API_KEY = "sb_secret_abcdefghijklmnopqrst_12345678"
 PRIVATE = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"
 PUBLIC = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiYW5vbiJ9.Wm9ybmRpa2VsdG9mZmVsbmFzZQ"
+ANON_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiYW5vbiIsImlhdCI6MX0.Wm9ybmRpa2VsdG9mZmVsbmFzZQ"
 PUBLISHABLE = "sb_publishable_kQ3vXz81LmN0pRtYw72Bac_9f3Kd21"
 
 
@@ -32,6 +33,7 @@ STATE = {
                 "plinth-a",
                 outputs={
                     "publishable_key": PUBLISHABLE,
+                    "legacy_anon_key": ANON_TOKEN,
                     "secret_key": marked(API_KEY),
                     "database": marked({"password": PASSWORD, "url": "postgres://somewhere/there"}),
                     "redis": marked({"password": "redis-password-of-the-stack"}),
@@ -62,7 +64,7 @@ STATE = {
                 "gateway-files",
                 inputs={
                     "uploads": marked(
-                        [{"file": "/a.yaml", "content": f"{TOKEN}\n{PUBLISHABLE}\nport: 8000"}]
+                        [{"file": "/a.yaml", "content": f"{TOKEN}\n{ANON_TOKEN}\n{PUBLISHABLE}\n"}]
                     )
                 },
             ),
@@ -94,7 +96,14 @@ def test_a_secret_is_known_by_its_owner(owners: dict[str, str], text: str, owner
 
 @pytest.mark.parametrize(
     "text",
-    [PUBLISHABLE, PUBLIC, "short", "http://127.0.0.1:8000/auth/v1", "postgres://somewhere/there"],
+    [
+        PUBLISHABLE,
+        ANON_TOKEN,
+        PUBLIC,
+        "short",
+        "http://127.0.0.1:8000/auth/v1",
+        "postgres://somewhere/there",
+    ],
 )
 def test_what_is_public_or_short_is_no_secret(owners: dict[str, str], text: str) -> None:
     assert text not in owners
