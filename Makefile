@@ -9,7 +9,7 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 export YES
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview report drift outputs down destroy logs ps seed doctor check test bench lock
+.PHONY: help up preview report drift scan outputs down destroy logs ps seed doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -39,6 +39,9 @@ drift: ## say where what runs is not what was declared; FIX=1 puts it right
 outputs: ## print outputs; NAME=gateway_url for one, SHOW_SECRETS=1 for secrets
 	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(NAME),--name '$(NAME)') \
 	  $(if $(filter 1,$(SHOW_SECRETS)),--show-secrets)
+
+scan: ## look for the stack's secrets where they must not stand in clear
+	@$(TOOLCHAIN) scan --stack '$(STACK)'
 
 down: ## stop the stack; its data is kept
 	@$(TOOLCHAIN) down --stack '$(STACK)'

@@ -296,6 +296,9 @@ class ContainerService(pulumi.ComponentResource):
 
     def _labels(self) -> dict[str, str]:
         labels = self._site.labels(self._spec.component)
+        if self._spec.secret_environment:
+            # Where secrets may stand, by name: the policies and `make scan` find any other place.
+            labels["plinth.secret-names"] = ",".join(sorted(self._spec.secret_environment))
         if self._spec.one_shot:
             labels["plinth.role"] = "one-shot"
         return labels

@@ -37,6 +37,7 @@ LOCKS = ("requirements", "requirements-dev", "services/requirements")
 TEST_WORKERS = ("--numprocesses=4", "--dist=loadgroup")
 OFFLINE = "not engine and not stack and not cli"
 CHECK_LOG_LINES = 200
+SCAN_COULD_NOT_LOOK = 2
 
 
 @contextlib.contextmanager
@@ -145,6 +146,25 @@ def _outputs(arguments: argparse.Namespace, console: Console) -> int:
     value = found[arguments.name] if arguments.name else found
     console.line(value if isinstance(value, str) else json.dumps(value, indent=2))
     return 0
+
+
+def _scan(arguments: argparse.Namespace, _console: Console) -> int:
+    """0: no secret stands in clear; 1: some do; 2: could not look."""
+    try:
+        engine.adopt_context()
+        stack = _open(Console(sys.stderr), arguments.stack)
+        with stacks.keeping_stack_file(stack):
+            return run_in_foreground(
+                [paths.PYTHON, "-m", "scan", "--stack", stack.name],
+                environment=stack.environment(),
+                directory=paths.REPOSITORY,
+            )
+    except ToolchainError as error:
+        # An interrupt keeps its own code.
+        code = error.exit_code if isinstance(error, InterruptedRunError) else SCAN_COULD_NOT_LOOK
+        raise ToolchainError(
+            error.what, error.mend, evidence=error.evidence, exit_code=code
+        ) from error
 
 
 def _down(arguments: argparse.Namespace, console: Console) -> int:
@@ -390,6 +410,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "report": (_report, "say what up would change, for a reviewer, as Markdown"),
     "drift": (_drift, "say where what runs is not what was declared; exit code 3 if so"),
     "outputs": (_outputs, "print the stack's outputs as JSON"),
+    "scan": (_scan, "look for the stack's secrets in clear"),
     "down": (_down, "stop the stack; its data is kept"),
     "destroy": (_destroy, "remove the stack and its data; asks first"),
     "logs": (_logs, "print a container's log"),
