@@ -11,9 +11,10 @@ from typing import Any
 import docker
 import pytest
 
+from tests.checkout import Run
 from tests.drift import behind_pulumi
 from tests.drift.behind_pulumi import Engine
-from tests.drift.checkout import NAME, SETTINGS, Checkout, Run
+from tests.drift.checkout import NAME, SETTINGS, Checkout, found, rows
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
 
@@ -218,9 +219,10 @@ def second(first: Story, checkout: Checkout, engine: Engine) -> dict[str, Run]:
     engine.client.containers.get(engine.name("postgres")).stop()
     engine.client.containers.get(engine.name("mail")).pause()
     engine.client.containers.get(engine.name("redis")).rename("plinth-test-renamed")
-    checkout.configure(auth={**SETTINGS["auth"], "token_lifetime_seconds": 1800})
+    longer = {**SETTINGS["auth"], "token_lifetime_seconds": 1800}
+    checkout.configure(NAME, {**SETTINGS, "auth": longer})
     runs["not applied"] = checkout.drift("--fix")
-    checkout.configure()
+    checkout.configure(NAME, SETTINGS)
     runs["database stopped"] = checkout.drift()
     runs["database started"] = checkout.drift("--fix")
     return runs
@@ -237,20 +239,20 @@ def accepted(second: dict[str, Run], checkout: Checkout, engine: Engine) -> dict
     done = checkout.run(
         "sh", "-c", f'eval "$(python3 -m toolchain env --stack {NAME})" && {refresh}'
     )
-    assert done.code == 0, done.output + done.errors
+    assert done.code == 0, done.printed
     runs = {"accepted": checkout.drift("--no-database")}
-    up = checkout.make("up")
-    assert up.code == 0, up.output + up.errors
+    up = checkout.up()
+    assert up.code == 0, up.printed
     runs["applied"] = checkout.drift("--no-database")
     return runs
 
 
 def test_a_stack_as_declared_is_no_drift(first: Story) -> None:
-    assert first.unchanged.code == 0, first.unchanged.output + first.unchanged.errors
+    assert first.unchanged.code == 0, first.unchanged.printed
 
 
 def test_nothing_is_said_where_there_is_none(first: Story) -> None:
-    assert first.unchanged.output + first.unchanged.errors == ""
+    assert first.unchanged.printed == ""
 
 
 def test_the_exit_code_tells_drift(first: Story) -> None:
@@ -259,13 +261,13 @@ def test_the_exit_code_tells_drift(first: Story) -> None:
 
 @pytest.mark.parametrize(("component", "what"), REPORTED)
 def test_a_change_is_reported(first: Story, component: str, what: str) -> None:
-    assert (component, _shortened(what)) in first.reported.found, first.reported.output
+    assert (component, _shortened(what)) in found(first.reported), first.reported.output
 
 
 def test_a_tag_that_was_moved_is_reported(first: Story) -> None:
     assert any(
         component == "redis-image" and what.startswith("tag ")
-        for component, what in first.reported.found
+        for component, what in found(first.reported)
     )
 
 
@@ -275,25 +277,24 @@ def test_a_tag_that_was_moved_is_given_back(first: Story) -> None:
 
 @pytest.mark.parametrize("own", ["reporting", "reporter", "own_trigger", "after_sign_up", "own"])
 def test_what_users_made_is_no_drift(first: Story, own: str) -> None:
-    words = {word for row in first.reported.rows for cell in row for word in cell.split()}
+    words = {word for row in rows(first.reported) for cell in row for word in cell.split()}
     assert own not in words
 
 
 @pytest.mark.parametrize("run", ["unchanged", "reported", "repaired"])
 def test_no_secret_is_printed(first: Story, run: str) -> None:
-    printed: Run = getattr(first, run)
-    text = printed.output + printed.errors
+    text = getattr(first, run).printed
     # Not one of them is named here: a failing test must not print it either.
     assert sum(secret in text for secret in first.secrets) == 0
 
 
 def test_a_secret_in_a_label_is_blanked(first: Story) -> None:
-    assert ["auth", "label added.label", "absent", "[secret]"] in first.reported.rows
+    assert ["auth", "label added.label", "absent", "[secret]"] in rows(first.reported)
 
 
 def test_everything_is_put_right_but_what_may_hold_data(first: Story) -> None:
     left = first.repaired.output.partition("Left to you:")[2]
-    assert Run(0, left.strip(), "").found == KEPT_ON_PURPOSE, first.repaired.errors
+    assert found(Run(0, left.strip(), "")) == KEPT_ON_PURPOSE, first.repaired.errors
 
 
 def test_what_is_left_is_still_told_by_the_exit_code(first: Story) -> None:
@@ -340,12 +341,12 @@ def test_the_refusal_names_what_was_not_applied(second: dict[str, Run]) -> None:
 def test_a_stack_that_partly_stands_still_is_reported(
     second: dict[str, Run], component: str, what: str
 ) -> None:
-    assert (component, what) in second["database stopped"].found
+    assert (component, what) in found(second["database stopped"])
 
 
 def test_a_stopped_database_is_put_right_once_it_runs(second: dict[str, Run]) -> None:
     run = second["database started"]
-    assert run.code == 0, run.output + run.errors
+    assert run.code == 0, run.printed
 
 
 def test_the_database_keeps_its_rows_when_it_is_replaced(
@@ -364,7 +365,7 @@ def test_a_change_of_the_stopped_database_was_put_right(
 
 
 def test_drift_that_a_refresh_accepted_is_reported(accepted: dict[str, Run]) -> None:
-    assert ("mongo", "declaration not applied") in accepted["accepted"].found
+    assert ("mongo", "declaration not applied") in found(accepted["accepted"])
 
 
 def test_an_update_puts_accepted_drift_right(accepted: dict[str, Run]) -> None:

@@ -4,11 +4,8 @@ A copy of the checkout carries the mistakes, with a state and a stack of its own
 mistakes are made one after the other as a user could make them; each is mended before the next.
 """
 
-import os
 import re
-import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,15 +13,14 @@ from typing import Any
 
 import docker
 import pytest
-import yaml
 
-from tests.running_stack import ROOT, RunningStack
+from tests import checkout as checkouts
+from tests.running_stack import RunningStack
 
 pytestmark = [pytest.mark.engine, pytest.mark.stack]
 
 NAME = "badinput"
 GATEWAY_PORT = 29000
-LONGEST_RUN_SECONDS = 300
 MIGRATION = "20991231000000_mistaken.sql"
 LATER_MIGRATION = "29990102000000_later.sql"
 SETTINGS: dict[str, Any] = {
@@ -76,31 +72,20 @@ class Story:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the checkout."""
+    """A copy of the checkout, and the stack `badinput` in it."""
 
-    folder: Path
+    copy: checkouts.Checkout
     engine: docker.DockerClient
 
+    @property
+    def folder(self) -> Path:
+        """Where the copy is."""
+        return self.copy.folder
+
     def make(self, *targets: str) -> Run:
-        """Run make on the stack `badinput`, free of what the tests' own Pulumi was told."""
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")
-        }
-        folders = environment["PATH"].split(os.pathsep)
-        environment["PATH"] = os.pathsep.join(
-            folder for folder in folders if not Path(folder).is_relative_to(ROOT)
-        )
-        ended = subprocess.run(
-            ["make", "--no-print-directory", f"STACK={NAME}", "YES=1", *targets],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LONGEST_RUN_SECONDS,
-            check=False,
-        )
-        return Run(ended.returncode, ended.stdout, frozenset(self.containers()))
+        """Run make on the stack."""
+        ended = self.copy.make(NAME, *targets)
+        return Run(ended.code, ended.printed, frozenset(self.containers()))
 
     def containers(self) -> dict[str, str]:
         """State of the stack's containers by component."""
@@ -111,9 +96,7 @@ class Checkout:
 
     def configure(self, **sections: dict[str, Any]) -> None:
         """Write the stack's file: the settings that work, with some sections replaced."""
-        config = {f"plinth:{key}": value for key, value in {**SETTINGS, **sections}.items()}
-        file = self.folder / f"Pulumi.{NAME}.yaml"
-        file.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+        self.copy.configure(NAME, {**SETTINGS, **sections})
 
     def in_database(self, sql: str) -> str:
         """Run SQL as the superuser and return what it gave."""
@@ -151,19 +134,7 @@ class Checkout:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """The copy; its stack is destroyed in the end."""
     folder = tmp_path_factory.mktemp("checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    copy = Checkout(folder, docker.from_env())
+    copy = Checkout(checkouts.Checkout.copy(folder), docker.from_env())
     copy.configure()
     yield copy
     destroyed = copy.make("destroy")
