@@ -13,13 +13,14 @@ def group(item: pytest.Item) -> str | None:
         `stack` for whatever uses the stack `ci`; the folder of other tests with containers; None
         for tests that any worker can run.
     """
-    if item.get_closest_marker("stack"):
+    if "stack" in getattr(item, "fixturenames", ()) or item.get_closest_marker("stack"):
         return "stack"
     if any(item.get_closest_marker(marker) for marker in USES_CONTAINERS):
         return str(item.path.relative_to(ROOT / "tests").parent)
     return None
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = group(item)
