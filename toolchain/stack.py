@@ -192,7 +192,12 @@ def prepare(stack: Stack, console: Console) -> dict[str, Any]:
         return deployment
 
 
-def _run(stack: Stack, operation: str, *arguments: str) -> None:
+def _run(stack: Stack, operation: str, *arguments: str) -> Path:
+    """Run Pulumi in the foreground; the file with the engine's events.
+
+    Raises:
+        ToolchainError: it failed.
+    """
     event_log = paths.make_private(paths.LOGS) / f"{stack.name}-{operation}.events.json"
     event_log.unlink(missing_ok=True)
     command = _pulumi(stack, operation, *arguments)
@@ -209,6 +214,20 @@ def _run(stack: Stack, operation: str, *arguments: str) -> None:
         )
     if code != 0:
         raise failure.explain(f"pulumi {operation}", stack.name, event_log)
+    return event_log
+
+
+def has_changes(events: str) -> bool:
+    """Whether the run that an event log tells of changed something, or would have.
+
+    Args:
+        events: one JSON object a line. Without a summary the answer is yes.
+    """
+    for line in reversed(events.splitlines()):
+        summary = json.loads(line).get("summaryEvent")
+        if summary is not None:
+            return bool(set(summary.get("resourceChanges") or ()) - {"same"})
+    return True
 
 
 def environment_of(stack: Stack) -> str:
@@ -232,20 +251,24 @@ def policy_options(stack: Stack) -> tuple[str, ...]:
 def up(stack: Stack) -> None:
     """Bring the stack to what the program declares, under the policies.
 
-    It previews first: a policy over the whole stack speaks at the end of a run, and a violation
-    that ends a preview leaves everything untouched. It refreshes: what was stopped or removed
-    outside is started again. A one-shot that failed is removed before, so that it runs again even
-    where none of its inputs changed: what it fell over may have been mended in the database.
+    It previews first, and stops there when nothing changes: a policy over the whole stack speaks
+    at the end of a run, and a violation that ends a preview leaves everything untouched. It
+    refreshes: what was stopped or removed outside is started again. A one-shot that failed is
+    removed before, so that it runs again even where none of its inputs changed: what it fell over
+    may have been mended in the database.
     """
     for container in containers.of_stack(stack.name):
         if container.is_failed_one_shot:
             containers.stop_and_remove(container)
-    _run(stack, "up", "--yes", "--refresh", "--suppress-outputs", *policy_options(stack))
+    events = preview(stack)
+    if has_changes(events.read_text(encoding="utf-8")):
+        options = ("--refresh", "--suppress-outputs", *policy_options(stack))
+        _run(stack, "up", "--yes", "--skip-preview", *options)
 
 
-def preview(stack: Stack) -> None:
-    """Show what `up` would change."""
-    _run(stack, "preview", "--refresh", "--suppress-outputs", *policy_options(stack))
+def preview(stack: Stack) -> Path:
+    """Show what `up` would change; the file with the engine's events."""
+    return _run(stack, "preview", "--refresh", "--suppress-outputs", *policy_options(stack))
 
 
 def recorded_preview(stack: Stack, event_log: Path) -> list[str]:

@@ -127,17 +127,58 @@ def test_an_environment_that_is_not_given_is_the_programs_default() -> None:
     assert config.StackConfig.model_fields["environment"].default == "production"
 
 
+SUMMARY = '{{"summaryEvent": {{"isPreview": true, "resourceChanges": {}}}}}\n'
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ('{"same": 49}', False),
+        ("{}", False),
+        ('{"same": 48, "update": 1}', True),
+        ('{"create": 49}', True),
+        ('{"delete": 1, "same": 48}', True),
+    ],
+)
+def test_changes_are_read_from_the_events(changes: str, *, expected: bool) -> None:
+    events = '{"preludeEvent": {}}\n' + SUMMARY.format(changes) + '{"cancelEvent": {}}\n'
+    assert stack.has_changes(events) is expected
+
+
+def test_without_a_summary_something_may_have_changed() -> None:
+    assert stack.has_changes('{"preludeEvent": {}}\n')
+
+
 @pytest.fixture
-def pulumi_arguments(local_stack: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What Pulumi is started with to bring the stack up."""
-    started: list[str] = []
+def started(
+    request: pytest.FixtureRequest, local_stack: stack.Stack, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, ...]]:
+    """What Pulumi is started with to bring the stack up; the parameter is what a preview finds."""
+    commands: list[tuple[str, ...]] = []
+    events = local_stack.file.with_name("events.json")
+    events.write_text(SUMMARY.format(request.param), encoding="utf-8")
+
+    def run(_stack: stack.Stack, *arguments: str) -> Path:
+        commands.append(arguments)
+        return events
+
     monkeypatch.setattr(containers, "of_stack", lambda _name: [])
-    monkeypatch.setattr(stack, "_run", lambda _stack, *arguments: started.extend(arguments))
+    monkeypatch.setattr(stack, "_run", run)
     stack.up(local_stack)
-    return started
+    return commands
 
 
-def test_an_update_is_previewed_under_the_policies_first(pulumi_arguments: list[str]) -> None:
+@pytest.mark.parametrize("started", ['{"create": 49}'], indirect=True)
+def test_an_update_is_previewed_first(started: list[tuple[str, ...]]) -> None:
     # A policy over the whole stack speaks at the end: without a preview, after the fact.
-    assert "--policy-pack" in pulumi_arguments
-    assert "--skip-preview" not in pulumi_arguments
+    assert [command[0] for command in started] == ["preview", "up"]
+
+
+@pytest.mark.parametrize("started", ['{"create": 49}'], indirect=True)
+def test_preview_and_update_are_under_the_policies(started: list[tuple[str, ...]]) -> None:
+    assert all("--policy-pack" in command for command in started)
+
+
+@pytest.mark.parametrize("started", ['{"same": 49}'], indirect=True)
+def test_nothing_to_change_needs_no_update(started: list[tuple[str, ...]]) -> None:
+    assert [command[0] for command in started] == ["preview"]
