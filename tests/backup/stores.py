@@ -27,6 +27,9 @@ REPORTER_PASSWORD = "the-password-of-a-role-of-the-users-own"
 BIG = bytes(range(256)) * (20 * 1024 * 1024 // 256)
 SQL = (ROOT / "tests" / "backup" / "fill.sql").read_text(encoding="utf-8")
 OTHER_SQL = (ROOT / "tests" / "backup" / "fill_other.sql").read_text(encoding="utf-8")
+ROW_HASHES = (
+    "select count(*), md5(string_agg(row::text, '' order by row::text)) from only <table> as row"
+)
 Document = dict[str, Any]
 
 DOCUMENTS: list[Document] = [
@@ -118,9 +121,7 @@ class Stores:
                 # A run of a job may be noted at any time.
                 if table != "cron.job_run_details":
                     found[f"{database} {table}"] = self.query(
-                        "select count(*), md5(string_agg(row::text, '' order by row::text))"
-                        f" from only {table} as row",  # noqa: S608  (quoted by the server)
-                        database,
+                        ROW_HASHES.replace("<table>", table), database
                     )
         return found
 
