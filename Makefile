@@ -48,10 +48,10 @@ ps: ## list the stack's containers
 seed: ## apply the example data (a todos table with owner policies)
 	@$(TOOLCHAIN) seed --stack '$(STACK)'
 
-backup: ## write an encrypted bundle of data and secrets: TO=folder [PAUSE=1]
+backup: ## write an encrypted bundle of data and secrets: TO=folder
 	@$(TOOLCHAIN) backup --stack '$(STACK)' --to '$(TO)' $(if $(filter 1,$(PAUSE)),--pause)
 
-restore: ## restore a bundle into a running stack: FROM=bundle [FORCE=1]
+restore: ## restore a bundle: FROM=file; its secrets alone: STATE=1
 	@$(TOOLCHAIN) restore --stack '$(STACK)' --from '$(FROM)' $(if $(filter 1,$(FORCE)),--force) \
 	  $(if $(filter 1,$(STATE)),--state)
 
