@@ -9,6 +9,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pymongo.errors
+from botocore.exceptions import BotoCoreError, ClientError
+
 from backup import engine, mongo, objects
 from backup.errors import BackupError
 from infra.stores import mongo as mongo_store
@@ -79,7 +82,10 @@ class Stack:
             engine.tunnel(self.container(MONGO), mongo_store.PORT) as port,
             mongo.connect(port, details["user"], details["password"]) as client,
         ):
-            yield client
+            try:
+                yield client
+            except pymongo.errors.PyMongoError as error:
+                raise self._refused("Mongo", error) from None
 
     @contextlib.contextmanager
     def objects(self) -> Iterator[objects.Client]:
@@ -90,7 +96,17 @@ class Stack:
                 port, details["region"], details["access_key_id"], details["secret_access_key"]
             )
             with contextlib.closing(client):
-                yield client
+                try:
+                    yield client
+                except (BotoCoreError, ClientError) as error:
+                    raise self._refused("S3", error) from None
+
+    def _refused(self, store: str, error: Exception) -> BackupError:
+        said = str(error).splitlines() or [type(error).__name__]
+        return BackupError(
+            f"the {store} store of stack {self.name} failed: {said[0]}",
+            f"Look at make ps STACK={self.name}, then run this again.",
+        )
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

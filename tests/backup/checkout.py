@@ -64,7 +64,16 @@ class Checkout:
         (self.folder / f"Pulumi.{stack}.yaml").write_text(text, encoding="utf-8")
 
     def make(self, target: str, stack: str, *, passphrase: str = PASSPHRASE, **set_: str) -> Run:
-        """Run a make target on a stack, free of what the tests' own Pulumi was told."""
+        """Run a make target on a stack."""
+        variables = [f"{name}={value}" for name, value in {"STACK": stack, **set_}.items()]
+        started = self.start(
+            "make", "--no-print-directory", target, "YES=1", *variables, passphrase=passphrase
+        )
+        printed, _ = started.communicate(timeout=LONGEST_RUN_SECONDS)
+        return Run(started.returncode, printed)
+
+    def start(self, *command: str, passphrase: str = PASSPHRASE) -> subprocess.Popen[str]:
+        """Start a command in the copy, free of what the tests' own Pulumi was told."""
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")
         }
@@ -73,19 +82,15 @@ class Checkout:
             folder for folder in folders if not folder.startswith(str(ROOT))
         )
         environment["PLINTH_BACKUP_PASSPHRASE"] = passphrase
-        variables = [f"{name}={value}" for name, value in {"STACK": stack, **set_}.items()]
-        ended = subprocess.run(
-            ["make", "--no-print-directory", target, "YES=1", *variables],
+        return subprocess.Popen(
+            command,
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=LONGEST_RUN_SECONDS,
-            check=False,
         )
-        return Run(ended.returncode, ended.stdout)
 
     def done(self, target: str, stack: str, **set_: str) -> str:
         """The same for a target that must end well: what it printed."""

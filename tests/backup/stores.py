@@ -74,6 +74,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
         "Tagging": "kind=picture&of=a+cat%3A+asleep",
     },
     "ünïcode and spaces/日本.txt": {"Body": "grüße".encode(), "ContentType": "text/plain"},
+    "folder/": {"Body": b""},
     "archive/big.bin": {"Body": BIG, "ContentType": "application/x-big"},
 }
 

@@ -8,9 +8,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +350,20 @@ def test_a_short_passphrase_makes_no_bundle(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupted_backup_leaves_nothing_behind(
+    checkout: Checkout, target: Stores, tmp_path: Path
+) -> None:
+    command = ("python3", "-m", "toolchain", "backup", "--stack", target.name, "--pause")
+    running = checkout.start(*command, "--to", str(tmp_path))
+    while running.poll() is None and not list(tmp_path.iterdir()):
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    printed, _ = running.communicate()
+    assert "plinth: interrupted." in printed
+    assert list(tmp_path.iterdir()) == []
+    assert target.api("/rest/v1/kinds?select=mood") == [{"mood": "happy"}]
+
+
 # A restore that fails, and one into a stack with data
 
 
@@ -380,15 +399,23 @@ def test_services_run_again_after_a_failing_restore(target: Stores, failed: Run)
     assert target.api("/rest/v1/kinds?select=mood") == [{"mood": "happy"}]
 
 
+@dataclass(frozen=True)
+class Replacement:
+    """What a restore into a stack with data did."""
+
+    fingerprint: Fingerprint
+    seen: list[str]
+    """What a reader saw, from before the restore until after it."""
+
+
 @pytest.fixture(scope="module")
-def replaced(
-    checkout: Checkout, target: Stores, failed: Run, bundle: Path
-) -> tuple[Stores, Fingerprint]:
+def replaced(checkout: Checkout, target: Stores, failed: Run, bundle: Path) -> Replacement:
     """The target after other data was put into it and the bundle was restored with FORCE=1."""
     assert failed.code != 0
     target.query("create table public.other (id int); insert into public.other values (1)")
     target.query("create role other_owner; create schema other authorization other_owner")
-    target.query("delete from auth.users; create database other_database")
+    target.query("create database other_database")
+    target.query("insert into todos (user_id, title) select id, 'another' from auth.users")
     with target.mongo() as client:
         client["other"]["things"].insert_one({"_id": 1})
         client["app"]["notes"].delete_many({})
@@ -396,15 +423,32 @@ def replaced(
     s3.create_bucket(Bucket="other-bucket")
     s3.put_object(Bucket="other-bucket", Key="x", Body=b"x")
     s3.put_object(Bucket="plinth", Key="pictures/cat.png", Body=b"a dog")
-    checkout.done("restore", "bakb", FROM=str(bundle), FORCE="1")
-    return target, target.everything()
+    with ThreadPoolExecutor(1) as pool:
+        restoring = pool.submit(checkout.done, "restore", "bakb", FROM=str(bundle), FORCE="1")
+        seen = [what_a_reader_sees(target)]
+        while not restoring.done():
+            seen.append(what_a_reader_sees(target))
+        restoring.result()
+    return Replacement(target.everything(), [*seen, what_a_reader_sees(target)])
+
+
+def what_a_reader_sees(target: Stores) -> str:
+    """Numbers from several tables in one query: to-do items, users, and other things."""
+    return target.query(
+        "select concat_ws(' ', (select count(*) from public.todos), (select count(*) from"
+        " auth.users), to_regclass('public.other'), (select count(*) from public.kinds))"
+    )
 
 
 @pytest.mark.parametrize("what", ["definitions", "rows", "documents", "objects"])
 def test_forced_what_was_there_is_replaced(
-    replaced: tuple[Stores, Fingerprint], filled: Fingerprint, what: str
+    replaced: Replacement, filled: Fingerprint, what: str
 ) -> None:
-    assert replaced[1][what] == filled[what]
+    assert replaced.fingerprint[what] == filled[what]
+
+
+def test_a_reader_sees_the_old_content_and_then_the_new(replaced: Replacement) -> None:
+    assert [seen for seen, _ in groupby(replaced.seen)] == ["4 2 other 2002", "2 2 2002"]
 
 
 # The secrets
