@@ -35,6 +35,8 @@ _PSQL = ("psql", "-XqAt", "-w", "-v", "ON_ERROR_STOP=1")
 _MARK = "-- end of answer"
 _ROLE_PASSWORD = re.compile(r"^(ALTER ROLE (\S+) WITH .*?) PASSWORD '[^']*'", re.MULTILINE)
 _CREATE_ROLE = re.compile(r"^CREATE ROLE ((?:\"[^\"]+\"|[^\s\";]+));\n", re.MULTILINE)
+_COMMIT = re.compile(rb"\nCOMMIT;\n((?:\n|--[^\n]*\n|\\unrestrict [^\n]*\n)*)\Z")
+_END_BYTES = 4096
 _RESTRICTION = re.compile(r"^\\(?:un)?restrict .*\n", re.MULTILINE)
 
 
@@ -212,21 +214,25 @@ def restore(container: str, database: Database, content: ItemReader, roles_sql: 
     existing = query(container, "select quote_ident(rolname) from pg_roles")
     with (
         engine.program(
-            container, command("pg_restore", "--no-tablespaces", "-f", "-"), takes_input=True
+            container,
+            # Otherwise it commits in the middle, around large objects.
+            command("pg_restore", "--single-transaction", "--no-tablespaces", "-f", "-"),
+            takes_input=True,
         ) as archive,
         engine.program(container, command(*_PSQL, "-d", database.name), takes_input=True) as psql,
     ):
         feeding = _Feed(content, archive.stdin)
+        end = b""
         try:
             psql.stdin.write(_opening(without_existing_roles(roles_sql, existing)).encode())
-            shutil.copyfileobj(archive.stdout, psql.stdin, COPY_BYTES)
+            end = _copy_all_but_end(archive.stdout, psql.stdin)
         except BrokenPipeError:
             archive.stop()  # psql has ended, and says why
         error = feeding.join()
         code, said = archive.end() if error is None else (1, (str(error),))
         if code == 0:
             # Only here: whatever happened before, the transaction is not committed.
-            _write(psql.stdin, _closing(database))
+            _write(psql.stdin, without_commit(end) + _closing(database).encode())
         psql_code, psql_said = psql.end()
     if code != 0 or psql_code != 0:
         raise BackupError(
@@ -244,11 +250,37 @@ def drop_others(container: str, kept: Collection[str]) -> None:
             query(container, f'drop database "{name}" with (force)')
 
 
-def _write(stream: IO[bytes], text: str) -> None:
+def _write(stream: IO[bytes], text: bytes) -> None:
     try:
-        stream.write(text.encode())
+        stream.write(text)
     except BrokenPipeError:
         return  # psql has ended, and says why
+
+
+def _copy_all_but_end(source: IO[bytes], target: IO[bytes]) -> bytes:
+    """Copy a stream except for its last bytes, which are returned."""
+    end = b""
+    while data := source.read(COPY_BYTES):
+        end += data
+        target.write(end[:-_END_BYTES])
+        end = end[-_END_BYTES:]
+    return end
+
+
+def without_commit(end: bytes) -> bytes:
+    """The end of pg_restore's script without the commit: the rows are checked before it.
+
+    Raises:
+        BackupError: There is no commit where one is expected.
+    """
+    found = _COMMIT.search(end)
+    if found is None:
+        raise BackupError(
+            "pg_restore wrote a script that this Plinth does not understand; the database is as it "
+            "was",
+            "Restore with the version of PostgreSQL that the catalogue names.",
+        )
+    return end[: found.start()] + b"\n" + found[1]
 
 
 def _opening(roles_sql: str) -> str:

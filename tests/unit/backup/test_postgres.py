@@ -3,6 +3,7 @@
 import pytest
 
 from backup import postgres
+from backup.errors import BackupError
 
 GLOBALS = """\\restrict abcdef
 SET default_transaction_read_only = off;
@@ -49,6 +50,37 @@ def test_roles_that_are_there_are_not_created() -> None:
 
 def test_roles_that_are_there_are_still_altered() -> None:
     assert "ALTER ROLE anon WITH" in postgres.without_existing_roles(GLOBALS, {"anon"})
+
+
+END = b"""SELECT 'a comment says
+COMMIT;
+';
+
+COMMIT;
+
+--
+-- PostgreSQL database dump complete
+--
+
+\\unrestrict abcdef
+
+"""
+
+
+def test_a_script_loses_its_commit() -> None:
+    assert postgres.without_commit(END).count(b"COMMIT;") == 1
+
+
+def test_the_rest_of_a_script_stays() -> None:
+    assert postgres.without_commit(END).endswith(b"complete\n--\n\n\\unrestrict abcdef\n\n")
+
+
+@pytest.mark.parametrize(
+    "end", [b"", b"\nSELECT 1;\n", b"\nCOMMIT;\nSELECT 'more';\n", END[:-5]], ids=repr
+)
+def test_a_script_without_a_commit_at_its_end_is_refused(end: bytes) -> None:
+    with pytest.raises(BackupError, match="does not understand"):
+        postgres.without_commit(end)
 
 
 def test_rows_are_checked_by_table() -> None:
