@@ -35,6 +35,7 @@ _PSQL = ("psql", "-XqAt", "-w", "-v", "ON_ERROR_STOP=1")
 _MARK = "-- end of answer"
 _ROLE_PASSWORD = re.compile(r"^(ALTER ROLE (\S+) WITH .*?) PASSWORD '[^']*'", re.MULTILINE)
 _CREATE_ROLE = re.compile(r"^CREATE ROLE ((?:\"[^\"]+\"|[^\s\";]+));\n", re.MULTILINE)
+_VERIFIER = re.compile(r"(?:SCRAM-SHA-256\$|md5[0-9a-f]{32})[^\s']*")
 _COMMIT = re.compile(rb"\nCOMMIT;\n((?:\n|--[^\n]*\n|\\unrestrict [^\n]*\n)*)\Z")
 _END_BYTES = 4096
 _RESTRICTION = re.compile(r"^\\(?:un)?restrict .*\n", re.MULTILINE)
@@ -238,7 +239,8 @@ def restore(container: str, database: Database, content: ItemReader, roles_sql: 
         raise BackupError(
             f"database {database.name} could not be restored; it is as it was",
             "Mend what PostgreSQL says above, then run this again.",
-            evidence=psql_said or said,
+            # PostgreSQL repeats a statement that it does not understand.
+            evidence=tuple(_VERIFIER.sub("[password]", line) for line in psql_said or said),
         )
 
 
