@@ -1,12 +1,13 @@
 """Reaching a store through the engine: programs inside its container, and its port.
 
 Stores listen on an internal network and are not published. A program that runs in the container
-reaches them with any engine, a remote one too, and no port is opened to others for it.
+reaches them with any engine, a remote one too. No port is opened to others for it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import tempfile
@@ -14,12 +15,13 @@ import threading
 from typing import IO, TYPE_CHECKING
 
 from backup.errors import BackupError
-from toolchain.processes import last_lines
+from toolchain.processes import capture, last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _EVIDENCE_LINES = 4
+_CONNECT_SECONDS = 1.0
 
 # A connection of bash to the port, in both directions. When the server ends it, so does the
 # program; when this side does, cat ends by itself.
@@ -109,6 +111,39 @@ def output(container: str, command: Sequence[str], failure: BackupError) -> byte
     if code != 0:
         raise BackupError(failure.what, failure.mend, evidence=said)
     return printed
+
+
+@contextlib.contextmanager
+def reached(container: str, port: int) -> Iterator[tuple[str, int]]:
+    """Host and port at which a container's port is reached from this machine.
+
+    The container's own address where an engine on this machine has given it one that answers, which
+    makes a connection cheap; else a tunnel, which works with any engine.
+    """
+    for address in _addresses(container):
+        if _answers(address, port):
+            yield address, port
+            return
+    with tunnel(container, port) as local_port:
+        yield "127.0.0.1", local_port
+
+
+def _answers(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _addresses(container: str) -> list[str]:
+    # An address of a remote engine may be somebody else's here.
+    if not os.environ.get("DOCKER_HOST", "unix://").startswith("unix://"):
+        return []
+    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    return capture(
+        ["docker", "container", "inspect", "--format", template, container]
+    ).stdout.split()
 
 
 @contextlib.contextmanager

@@ -39,10 +39,11 @@ Document = dict[str, Any]
 Client = pymongo.MongoClient[Document]
 
 
-def connect(port: int, user: str, password: str) -> Client:
-    """A client of the store behind a port of this machine."""
+def connect(address: tuple[str, int], user: str, password: str) -> Client:
+    """A client of the store at a host and port."""
+    host, port = address
     return pymongo.MongoClient(
-        "127.0.0.1",
+        host,
         port,
         username=user,
         password=password,

@@ -40,11 +40,14 @@ Client = Any
 """boto3 makes its clients' classes at run time."""
 
 
-def connect(port: int, region: str, access_key_id: str, secret_access_key: str) -> Client:
-    """A client of the store behind a port of this machine."""
+def connect(
+    address: tuple[str, int], region: str, access_key_id: str, secret_access_key: str
+) -> Client:
+    """A client of the store at a host and port."""
+    host, port = address
     return boto3.client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
+        endpoint_url=f"http://{host}:{port}",
         region_name=region,
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret_access_key,

@@ -79,8 +79,8 @@ class Stack:
         """A client of the Mongo store."""
         details = self.outputs["mongo"]
         with (
-            engine.tunnel(self.container(MONGO), mongo_store.PORT) as port,
-            mongo.connect(port, details["user"], details["password"]) as client,
+            engine.reached(self.container(MONGO), mongo_store.PORT) as address,
+            mongo.connect(address, details["user"], details["password"]) as client,
         ):
             try:
                 yield client
@@ -91,9 +91,9 @@ class Stack:
     def objects(self) -> Iterator[objects.Client]:
         """A client of the S3 store."""
         details = self.outputs["s3"]
-        with engine.tunnel(self.container(OBJECT_STORE), object_store.PORT) as port:
+        with engine.reached(self.container(OBJECT_STORE), object_store.PORT) as address:
             client = objects.connect(
-                port, details["region"], details["access_key_id"], details["secret_access_key"]
+                address, details["region"], details["access_key_id"], details["secret_access_key"]
             )
             with contextlib.closing(client):
                 try:
