@@ -22,10 +22,10 @@ from typing import Any
 import docker
 import pytest
 
-from backup import age
+from backup import age, engine, mongo, objects
 from tests.backup import archive
 from tests.backup.checkout import PASSPHRASE, Checkout, Run
-from tests.backup.stores import PASSWORD, REPORTER_PASSWORD, Stores
+from tests.backup.stores import BIG, DOCUMENTS, PASSWORD, REPORTER_PASSWORD, Stores
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
 
@@ -132,6 +132,29 @@ def test_the_bundle_holds_no_password_that_the_stack_declares(bundle: Path) -> N
 def test_backing_up_changes_nothing(source: Stores, filled: Fingerprint, bundle: Path) -> None:
     assert bundle.exists()
     assert source.everything() == filled
+
+
+# Where a container's address does not answer
+
+
+def test_documents_are_reached_through_the_engine(source: Stores, bundle: Path) -> None:
+    assert bundle.exists()
+    details = source.outputs["mongo"]
+    with (
+        engine.tunnel(f"plinth-{source.name}-mongo", details["port"]) as port,
+        mongo.connect(("127.0.0.1", port), details["user"], details["password"]) as client,
+    ):
+        assert client["app"]["notes"].count_documents({}) == len(DOCUMENTS)
+
+
+def test_files_are_reached_through_the_engine(source: Stores, bundle: Path) -> None:
+    assert bundle.exists()
+    details = source.outputs["s3"]
+    with engine.tunnel(f"plinth-{source.name}-object-store", 9000) as port:
+        account = (details["access_key_id"], details["secret_access_key"])
+        client = objects.connect(("127.0.0.1", port), details["region"], *account)
+        found = client.get_object(Bucket="plinth", Key="archive/big.bin")["Body"].read()
+    assert found == BIG
 
 
 # What comes back
