@@ -3,6 +3,7 @@ PYTHON ?= python3
 STACK ?= dev
 SERVICE ?=
 NAME ?=
+BASE ?=
 TO ?=
 FROM ?=
 TOOLCHAIN := $(PYTHON) -m toolchain
@@ -10,7 +11,8 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 export YES PASSPHRASE_FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview outputs down destroy logs ps seed backup restore doctor check test bench lock
+.PHONY: help up preview report drift scan outputs down destroy logs ps seed backup restore doctor \
+  check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -29,9 +31,20 @@ up: ## prepare everything and bring the stack up
 preview: ## show what up would change
 	@$(TOOLCHAIN) preview --stack '$(STACK)'
 
+report: ## say what up would change, for a reviewer; BASE=revision
+	@$(TOOLCHAIN) report --stack '$(STACK)' $(if $(BASE),--base '$(BASE)') || \
+	  case $$? in 3|4) ;; *) exit 1 ;; esac
+
+drift: ## say where what runs is not what was declared; FIX=1 puts it right
+	@$(TOOLCHAIN) drift --stack '$(STACK)' $(if $(filter 1,$(FIX)),--fix) \
+	  $(if $(filter 0,$(DATABASE)),--no-database)
+
 outputs: ## print outputs; NAME=gateway_url for one, SHOW_SECRETS=1 for secrets
 	@$(TOOLCHAIN) outputs --stack '$(STACK)' $(if $(NAME),--name '$(NAME)') \
 	  $(if $(filter 1,$(SHOW_SECRETS)),--show-secrets)
+
+scan: ## look for the stack's secrets where they must not stand in clear
+	@$(TOOLCHAIN) scan --stack '$(STACK)'
 
 down: ## stop the stack; its data is kept
 	@$(TOOLCHAIN) down --stack '$(STACK)'

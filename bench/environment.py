@@ -68,7 +68,7 @@ class Environment:
     def up(self, *options: str) -> float:
         """Bring the stack up as `make up` does; the seconds it took."""
         start = time.monotonic()
-        self.pulumi("up", "--yes", "--skip-preview", "--policy-pack", str(paths.POLICIES), *options)
+        self.pulumi("up", "--yes", *stacks.policy_options(self.stack), *options)
         return time.monotonic() - start
 
     def outputs(self) -> dict[str, Any]:

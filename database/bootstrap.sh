@@ -11,10 +11,12 @@
 #   DATABASE_AUTO_RLS          true (default) or false: row-level security on for new public tables
 #   DATABASE_WAIT_SECONDS      how long to wait for the server (default 60)
 #
-# Exit code 0, or 1 with one line on stderr that says what is wrong. No secret is printed, passed as
+# Exit code 0, or 1 with a last line that says what is wrong. No secret is printed, passed as
 # an argument, or sent to the server: PostgreSQL receives a SCRAM verifier made by psql.
 set -euo pipefail
 export LC_ALL=C
+# One stream: a container's log keeps no order between two, and what went wrong must come last.
+exec 2>&1
 
 readonly LOGIN_ROLES=(authenticator auth_admin)
 readonly MINIMUM_PASSWORD_LENGTH=32

@@ -183,7 +183,8 @@ class Keys(Section):
     """Signing key and API keys."""
 
     generation: Generation = 1
-    """Count up to rotate. The previous generation stays valid until the next rotation."""
+    """Count up to rotate. The previous generation stays valid until the next rotation. Count up by
+    two where the state itself may have leaked: it holds the next generation's seed already."""
 
     revoke_previous: bool = False
     """Stop accepting the previous generation now."""

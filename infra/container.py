@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_docker as docker
@@ -25,8 +25,8 @@ _LOG_OPTIONS = {"max-file": "3", "max-size": "10m"}
 _TAIL_LINES = 12
 
 
-class OneShotFailedError(Exception):
-    """A container that should have ended well did not."""
+class OneShotFailedError(pulumi.RunError):
+    """A container that should have ended well did not; shown as it is, without a traceback."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,14 @@ class ContainerService(pulumi.ComponentResource):
         spec: ContainerSpec,
         site: Site,
         *,
-        after: Sequence[pulumi.Resource] = (),
+        after: Sequence[ContainerService] = (),
     ) -> None:
         super().__init__("plinth:container:ContainerService", spec.component)
         self.component = spec.component
         self._spec = spec
         self._site = site
         mounts = [self._data_volume(volume) for volume in spec.volumes]
-        carrier: list[pulumi.Resource] = []
+        needed: list[pulumi.Input[pulumi.Resource]] = [service.ready for service in after]
         if spec.files:
             files_volume, carrier_container = self._files()
             mounts.append(
@@ -143,22 +143,34 @@ class ContainerService(pulumi.ComponentResource):
                     volume_name=files_volume.name, container_path=FILES_DIRECTORY, read_only=True
                 )
             )
-            carrier = [carrier_container]
-        self.container = self._container(mounts, [*after, *carrier])
+            needed.append(carrier_container)
+        self.container = self._container(mounts, needed)
         self.summary = self._summary()
         self.register_outputs({"container": self.container.name})
 
-    def finished(self) -> pulumi.Output[str]:
-        """Log of a one-shot that ended well.
+    @property
+    def ready(self) -> pulumi.Output[pulumi.Resource]:
+        """The container, once others may rely on it.
+
+        A container that stays up is registered when it is healthy. A one-shot is registered
+        however it ended, so its end is looked at here.
 
         Raises:
-            OneShotFailedError: (when the output resolves) it ended with another exit code than 0;
-                carries its last log lines.
+            OneShotFailedError: (when the output resolves) a one-shot ended with another exit code
+                than 0; carries its last log lines.
         """
+        container: pulumi.Resource = self.container
+        if not self._spec.one_shot:
+            return pulumi.Output.from_input(container)
+        name = self._site.name(self._spec.component)
+
+        def check(end: Sequence[Any]) -> pulumi.Resource:
+            exit_code, log = end
+            require_success(name, exit_code, log or "")
+            return container
+
         return pulumi.Output.all(self.container.exit_code, self.container.container_logs).apply(
-            lambda end: _require_success(
-                self._site.name(self._spec.component), end[0], end[1] or ""
-            )
+            check
         )
 
     def _options(self, **options: object) -> pulumi.ResourceOptions:
@@ -225,7 +237,7 @@ class ContainerService(pulumi.ComponentResource):
     def _container(
         self,
         mounts: Sequence[docker.ContainerVolumeArgs],
-        after: Sequence[pulumi.Resource],
+        needed: Sequence[pulumi.Input[pulumi.Resource]],
     ) -> docker.Container:
         spec = self._spec
         return docker.Container(
@@ -278,12 +290,15 @@ class ContainerService(pulumi.ComponentResource):
             opts=self._options(
                 # The name and the host's ports can only be taken once.
                 delete_before_replace=True,
-                depends_on=list(after),
+                depends_on=list(needed),
             ),
         )
 
     def _labels(self) -> dict[str, str]:
         labels = self._site.labels(self._spec.component)
+        if self._spec.secret_environment:
+            # Where secrets may stand, by name: the policies and `make scan` find any other place.
+            labels["plinth.secret-names"] = ",".join(sorted(self._spec.secret_environment))
         if self._spec.one_shot:
             labels["plinth.role"] = "one-shot"
         return labels
@@ -350,12 +365,17 @@ def _files_digest(contents: Mapping[str, str]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def _require_success(container: str, exit_code: int, log: str) -> str:
-    if exit_code != 0:
-        tail = "\n".join(f"  {line}" for line in log.strip().splitlines()[-_TAIL_LINES:])
-        raise OneShotFailedError(
-            f"{container} ended with exit code {exit_code}. Its last lines:\n{tail}\n"
-            "Nothing that needs it was started. Mend what the lines name, then: make up (or "
-            f"docker rm {container} and pulumi up --refresh)."
-        )
-    return log
+def require_success(container: str, exit_code: int, log: str) -> None:
+    """Check how a one-shot ended.
+
+    Raises:
+        OneShotFailedError: with another exit code than 0.
+    """
+    if exit_code == 0:
+        return
+    tail = "\n".join(f"  {line}" for line in log.strip().splitlines()[-_TAIL_LINES:])
+    raise OneShotFailedError(
+        f"{container} ended with exit code {exit_code}. Its last lines:\n{tail}\n"
+        "What needs it was left as it was. Mend what the lines name, then: make up (or "
+        f"docker rm {container} and pulumi up --refresh)."
+    )

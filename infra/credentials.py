@@ -62,7 +62,8 @@ class KeyMaterial:
     """Everything that is derived from the generated seeds, as one value."""
 
     public_key_set: str
-    """JWKS for verifiers inside; holds the HS256 key too while legacy keys are on."""
+    """JWKS for verifiers inside: the accepted generations' keys and the next one's, and the HS256
+    keys too while legacy keys are on."""
 
     signing_keys: str
     """JWKs of the auth component, the current one with its private part."""
@@ -71,10 +72,10 @@ class KeyMaterial:
     """Accepted API keys; the current generation first."""
 
     legacy_secret: str | None
-    """HS256 secret of the legacy keys, where they are on."""
+    """HS256 secret of the current legacy keys, where they are on."""
 
     legacy_keys: Mapping[keys.Role, str]
-    """Legacy keys by role; empty where they are off."""
+    """Current legacy keys by role; empty where they are off."""
 
     def current(self, role: keys.Role) -> str:
         """The API key of the current generation."""
@@ -82,18 +83,24 @@ class KeyMaterial:
 
 
 def key_material(config: Keys, issuer: str) -> pulumi.Output[KeyMaterial]:
-    """Generate the seeds of the accepted generations and derive everything from them.
+    """Generate the seeds of the accepted generations and the next, and derive everything from them.
 
     Returns:
         A secret output.
     """
-    seeds = [seed("keys", generation) for generation in accepted_generations(config)]
-    legacy_secret = (
-        password("legacy-jwt", config.generation) if config.legacy else pulumi.Output.from_input("")
-    )
+    generations = accepted_generations(config)
+    accepted = [seed("keys", generation) for generation in generations]
+    following = seed("keys", config.generation + 1)
+    legacy = [
+        password("legacy-jwt", generation) for generation in (generations if config.legacy else ())
+    ]
     return pulumi.Output.secret(
-        pulumi.Output.all(*seeds, legacy_secret).apply(
-            lambda values: derive(values[:-1], values[-1] or None, issuer)
+        pulumi.Output.all(accepted=accepted, following=following, legacy=legacy).apply(
+            lambda values: derive(
+                Generations(tuple(values["accepted"]), values["following"]),
+                tuple(values["legacy"]),
+                issuer,
+            )
         )
     )
 
@@ -105,27 +112,42 @@ def accepted_generations(config: Keys) -> list[int]:
     return [config.generation, *([previous] if keep_previous else [])]
 
 
-def derive(seeds: list[bytes], legacy_secret: str | None, issuer: str) -> KeyMaterial:
-    """Derive keys and tokens. The first seed is the current generation's."""
-    signing_keys = [keys.signing_key(seed) for seed in seeds]
+@dataclass(frozen=True)
+class Generations:
+    """Seeds of the generations that matter at one time."""
+
+    accepted: tuple[bytes, ...]
+    """The current generation's, then the previous one's unless it is revoked."""
+
+    following: bytes
+    """The next generation's. Its public key is published ahead, so that a rotation may replace
+    verifiers and signer in any order: each knows the other's key already."""
+
+
+def derive(seeds: Generations, legacy_secrets: tuple[str, ...], issuer: str) -> KeyMaterial:
+    """Derive keys and tokens.
+
+    Args:
+        seeds: What the keys are derived from.
+        legacy_secrets: HS256 secrets of the accepted generations, the current one first; empty
+            where legacy keys are off.
+        issuer: The `iss` of the tokens that stand for API keys.
+    """
+    signing_keys = [keys.signing_key(seed) for seed in (*seeds.accepted, seeds.following)]
+    current = signing_keys[0]
     published = [key.public_jwk() for key in signing_keys]
-    symmetric = [keys.symmetric_jwk(legacy_secret)] if legacy_secret else []
-    legacy_keys = (
-        {role: keys.legacy_key(legacy_secret, role, issuer) for role in ROLES}
-        if legacy_secret
-        else {}
-    )
+    symmetric = [keys.symmetric_jwk(secret) for secret in legacy_secrets]
+    legacy = [
+        (keys.legacy_key(secret, role, issuer), role) for secret in legacy_secrets for role in ROLES
+    ]
     # The current key signs for every generation of API keys: revoking a generation only takes its
     # keys out of the gateway's table.
-    tokens = {role: keys.role_token(signing_keys[0], role, issuer) for role in ROLES}
-    opaque = [(keys.api_key(seed, role), role) for seed in seeds for role in ROLES]
-    legacy = [(key, role) for role, key in legacy_keys.items()]
+    tokens = {role: keys.role_token(current, role, issuer) for role in ROLES}
+    opaque = [(keys.api_key(seed, role), role) for seed in seeds.accepted for role in ROLES]
     return KeyMaterial(
         public_key_set=keys.key_set([*published, *symmetric]),
-        signing_keys=keys.key_set(
-            [key.private_jwk(signs=key is signing_keys[0]) for key in signing_keys]
-        ),
+        signing_keys=keys.key_set([key.private_jwk(signs=key is current) for key in signing_keys]),
         api_keys=tuple(IssuedKey(value, role, tokens[role]) for value, role in opaque + legacy),
-        legacy_secret=legacy_secret,
-        legacy_keys=legacy_keys,
+        legacy_secret=legacy_secrets[0] if legacy_secrets else None,
+        legacy_keys={role: key for key, role in legacy[: len(ROLES)]},
     )

@@ -6,15 +6,20 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from policies.properties import UNKNOWN, blocks, component, given
+from policies.subject import Parameters
 from policies.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from policies.properties import Properties
+    from policies.subject import Subject
 
-GATEWAY = "gateway"
-"""The component that may be published on any address."""
+
+class Published(Parameters):
+    """Parameters of `only-gateway-published`."""
+
+    components: tuple[str, ...] = ("gateway",)
+    """Components that may be published on any address."""
 
 
 def _is_loopback(address: object) -> bool:
@@ -25,15 +30,16 @@ def _is_loopback(address: object) -> bool:
         return False
 
 
-def published_ports(properties: Properties) -> Iterator[Violation]:
+def published_ports(subject: Subject[Published]) -> Iterator[Violation]:
     """Only the gateway publishes a port beyond loopback, and nothing publishes all its ports."""
+    properties = subject.properties
     if given(properties, "publishAllPorts") is True:
         yield Violation(
             "publishAllPorts",
             "publishes every port of the image on every address",
             "Leave it out and list the ports that are needed",
         )
-    if component(properties) in (GATEWAY, UNKNOWN):
+    if component(properties) in (*subject.parameters.components, UNKNOWN):
         return
     for position, port in blocks(properties, "ports"):
         address = given(port, "ip")

@@ -5,16 +5,22 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from policies.properties import UNKNOWN, block, blocks, elements, given
+from policies.properties import (
+    UNKNOWN,
+    block,
+    blocks,
+    component,
+    elements,
+    given,
+    is_file_carrier,
+)
+from policies.subject import Exceptions, Parameters
 from policies.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from policies.properties import Properties
-
-ALLOWED_CAPABILITIES = frozenset({"CAP_NET_BIND_SERVICE"})
-"""Capabilities that a component may be given back; named as the engine reports them."""
+    from policies.subject import Subject
 
 HOST_NAMESPACES = ("networkMode", "pidMode", "ipcMode", "usernsMode", "cgroupnsMode")
 """Properties that let a container into a namespace of the host with the value `host`."""
@@ -27,6 +33,7 @@ ENGINE_SOCKETS = (
 )
 """Sockets that give whoever can write to them the whole host."""
 
+_USER_MEND = 'Set it to a number of the image, such as "1000:1000"'
 _UNCONFINED = frozenset(
     {f"{name}{separator}unconfined" for name in ("seccomp", "apparmor", "systempaths")
      for separator in ("=", ":")} | {"label=disable", "label:disable"}
@@ -36,8 +43,9 @@ _NO_NEW_PRIVILEGES = frozenset(
 )
 
 
-def privileged(properties: Properties) -> Iterator[Violation]:
+def privileged(subject: Subject) -> Iterator[Violation]:
     """A container is not privileged and keeps the engine's confinement."""
+    properties = subject.properties
     if given(properties, "privileged") is True:
         yield Violation("privileged", "gives the container the whole host", "Leave it out")
     for position, option in enumerate(elements(properties, "securityOpts")):
@@ -47,8 +55,9 @@ def privileged(properties: Properties) -> Iterator[Violation]:
             )
 
 
-def host_namespaces(properties: Properties) -> Iterator[Violation]:
+def host_namespaces(subject: Subject) -> Iterator[Violation]:
     """A container has its own network, process, IPC, user and control group namespaces."""
+    properties = subject.properties
     for name in HOST_NAMESPACES:
         if given(properties, name) == "host":
             mend = 'Set it to "bridge"' if name == "networkMode" else "Leave it out"
@@ -72,11 +81,13 @@ def _problem_of_host_path(path: object) -> str | None:
     return None
 
 
-def engine_socket_and_devices(properties: Properties) -> Iterator[Violation]:
+def engine_socket_and_devices(subject: Subject) -> Iterator[Violation]:
     """No container or volume reaches the engine's socket or a device of the host."""
+    properties = subject.properties
     mend = "Leave it out: whoever controls the engine or a device controls the host"
     for name in ("devices", "deviceRequests", "gpus"):
-        if given(properties, name):
+        declared = given(properties, name)
+        if declared and declared is not UNKNOWN:
             yield Violation(name, "gives access to devices of the host", mend)
     paths = [
         *((f"volumes[{i}].hostPath", given(volume, "hostPath"))
@@ -90,8 +101,16 @@ def engine_socket_and_devices(properties: Properties) -> Iterator[Violation]:
             yield Violation(path, problem, mend)
 
 
-def capabilities(properties: Properties) -> Iterator[Violation]:
-    """A container drops every capability and adds only those of `ALLOWED_CAPABILITIES`."""
+class Capabilities(Parameters):
+    """Parameters of `capabilities-dropped`."""
+
+    allowed_capabilities: tuple[str, ...] = ("CAP_NET_BIND_SERVICE",)
+    """Capabilities that a component may be given back; named as the engine reports them."""
+
+
+def capabilities(subject: Subject[Capabilities]) -> Iterator[Violation]:
+    """A container drops every capability and adds only allowed ones."""
+    properties, allowed = subject.properties, subject.parameters.allowed_capabilities
     if given(properties, "capabilities") is UNKNOWN:
         return
     declared = block(properties, "capabilities")
@@ -99,19 +118,57 @@ def capabilities(properties: Properties) -> Iterator[Violation]:
     if given(declared, "drops") is not UNKNOWN and not {"ALL", UNKNOWN} & set(drops):
         yield Violation("capabilities.drops", "does not drop every capability", 'Set it to ["ALL"]')
     for position, added in enumerate(elements(declared, "adds")):
-        if added is not UNKNOWN and added not in ALLOWED_CAPABILITIES:
-            allowed = ", ".join(sorted(ALLOWED_CAPABILITIES))
+        if added is not UNKNOWN and added not in allowed:
+            listed = f", or use one of {', '.join(allowed)} in this spelling" if allowed else ""
             yield Violation(
                 f"capabilities.adds[{position}]",
                 "is not on the list of allowed capabilities",
-                f"Take it out, or use one of {allowed} in this spelling",
+                f"Take it out{listed}",
             )
 
 
-def new_privileges(properties: Properties) -> Iterator[Violation]:
+def new_privileges(subject: Subject) -> Iterator[Violation]:
     """A container's processes cannot gain privileges by a set-user-id program."""
+    properties = subject.properties
     options = elements(properties, "securityOpts")
     if given(properties, "securityOpts") is UNKNOWN or UNKNOWN in options:
         return
     if not _NO_NEW_PRIVILEGES & set(options):
         yield Violation("securityOpts", "lacks no-new-privileges", 'Add "no-new-privileges:true"')
+
+
+def user(subject: Subject[Exceptions]) -> Iterator[Violation]:
+    """A container's processes run as a user that is not root, given by number.
+
+    A name is what the image maps it to, which may be 0.
+    """
+    properties = subject.properties
+    if subject.parameters.exempt(component(properties)):
+        return
+    declared = given(properties, "user")
+    if declared is UNKNOWN:
+        return
+    if not declared:
+        yield Violation("user", "is not set, and an image's own is often root", _USER_MEND)
+        return
+    identifier = str(declared).partition(":")[0]
+    if not identifier.isdecimal():
+        yield Violation("user", "is a name, which the image may map to root", _USER_MEND)
+    elif int(identifier) == 0:
+        yield Violation("user", "is root", _USER_MEND)
+
+
+def root_file_system(subject: Subject[Exceptions]) -> Iterator[Violation]:
+    """A container cannot write to its root file system.
+
+    A file carrier is exempt: it never runs, and the engine refuses to copy into a read-only one.
+    """
+    properties = subject.properties
+    if is_file_carrier(properties) or subject.parameters.exempt(component(properties)):
+        return
+    if given(properties, "readOnly") not in (True, UNKNOWN):
+        yield Violation(
+            "readOnly",
+            "leaves the root file system writable",
+            "Set it to true, and mount a volume or a tmpfs where the program must write",
+        )

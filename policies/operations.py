@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from policies.properties import (
     UNKNOWN,
@@ -13,18 +15,14 @@ from policies.properties import (
     is_file_carrier,
     is_one_shot,
 )
+from policies.stores import Stores
 from policies.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from policies.properties import Properties
-
-STORES = frozenset({"postgres", "mongo", "redis", "object-store"})
-"""Components that write to disk until the end of a graceful stop."""
-
-STORE_STOP_SECONDS = 30
-"""Least time, in seconds, that a store is given to stop."""
+    from policies.subject import Subject
 
 ROTATION_OPTIONS: dict[str, tuple[str, ...]] = {
     "json-file": ("max-size", "max-file"),
@@ -38,8 +36,9 @@ def _is_positive(value: object) -> bool:
     return value is UNKNOWN or (isinstance(value, int | float) and value > 0)
 
 
-def memory(properties: Properties) -> Iterator[Violation]:
+def memory(subject: Subject) -> Iterator[Violation]:
     """A container has a limit for memory and one for memory with swap, in MB."""
+    properties = subject.properties
     for name in ("memory", "memorySwap"):
         if not _is_positive(given(properties, name)):
             yield Violation(name, "sets no limit", "Set memory and memorySwap to the same MB")
@@ -50,22 +49,29 @@ def memory(properties: Properties) -> Iterator[Violation]:
         yield Violation("memorySwap", "is below memory", "Set it to the value of memory")
 
 
-def cpu_shares(properties: Properties) -> Iterator[Violation]:
+def cpu_shares(subject: Subject) -> Iterator[Violation]:
     """A container has a weight for the CPU, so that none starves the others."""
+    properties = subject.properties
     if not _is_positive(given(properties, "cpuShares")):
         yield Violation("cpuShares", "is not set", "Set a weight; 1024 is the engine's default")
 
 
-def health_check(properties: Properties) -> Iterator[Violation]:
-    """A container that stays up has a health check."""
-    if is_one_shot(properties) or is_file_carrier(properties):
-        return
+def missing_health_check(properties: Properties) -> bool:
+    """Whether it is known that a container has no health check."""
     declared = given(properties, "healthcheck")
     tests = given(block(properties, "healthcheck"), "tests")
     if UNKNOWN in (declared, tests):
-        return
+        return False
     commands = elements(block(properties, "healthcheck"), "tests")
-    if not commands or commands[0] == "NONE":
+    return not commands or commands[0] == "NONE"
+
+
+def health_check(subject: Subject) -> Iterator[Violation]:
+    """A container that stays up has a health check."""
+    properties = subject.properties
+    if is_one_shot(properties) or is_file_carrier(properties):
+        return
+    if missing_health_check(properties):
         yield Violation(
             "healthcheck",
             "is missing",
@@ -73,8 +79,9 @@ def health_check(properties: Properties) -> Iterator[Violation]:
         )
 
 
-def log_rotation(properties: Properties) -> Iterator[Violation]:
+def log_rotation(subject: Subject) -> Iterator[Violation]:
     """A container's log cannot fill the disk."""
+    properties = subject.properties
     driver = given(properties, "logDriver")
     if driver is UNKNOWN:
         return
@@ -89,10 +96,11 @@ def log_rotation(properties: Properties) -> Iterator[Violation]:
             yield Violation(f'logOpts["{option}"]', "is missing", "Set it, for example 10m and 3")
 
 
-def restart(properties: Properties) -> Iterator[Violation]:
+def restart(subject: Subject) -> Iterator[Violation]:
     """A container that stays up comes back after a crash; a one-shot one does not repeat."""
+    properties = subject.properties
     policy = given(properties, "restart")
-    if policy is UNKNOWN or is_file_carrier(properties):
+    if UNKNOWN in (policy, given(properties, "mustRun")) or is_file_carrier(properties):
         return
     if is_one_shot(properties):
         if policy not in (None, "no", "on-failure"):
@@ -103,17 +111,29 @@ def restart(properties: Properties) -> Iterator[Violation]:
         )
 
 
-def stop_grace(properties: Properties) -> Iterator[Violation]:
-    """A container that stays up may stop gracefully; a store has `STORE_STOP_SECONDS` for it.
+class StopGrace(Stores):
+    """Parameters of `stop-grace-sufficient`."""
+
+    seconds: Annotated[int, Field(ge=1)] = 1
+    """Least time that a component is given to stop."""
+
+    store_seconds: Annotated[int, Field(ge=1)] = 30
+    """Least time that a store is given to stop: it writes to disk until the end."""
+
+
+def stop_grace(subject: Subject[StopGrace]) -> Iterator[Violation]:
+    """A container that stays up may stop gracefully; a store has longer for it.
 
     `stopTimeout` is what the engine grants, `destroyGraceSeconds` what Pulumi grants when it
     replaces or destroys the container; without the latter Pulumi kills at once.
     """
+    properties = subject.properties
     if is_one_shot(properties) or is_file_carrier(properties):
         return
-    least = STORE_STOP_SECONDS if component(properties) in STORES else 1
+    is_store = component(properties) in subject.parameters.stores
+    least = subject.parameters.store_seconds if is_store else subject.parameters.seconds
     for name in ("stopTimeout", "destroyGraceSeconds"):
         value = given(properties, name)
         if value is not UNKNOWN and not (isinstance(value, int | float) and value >= least):
-            problem = "is too short for a store" if least > 1 else "is not set"
+            problem = "is too short for a store" if is_store else "is not set or too short"
             yield Violation(name, problem, f"Set it to {least} seconds or more")

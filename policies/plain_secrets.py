@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from policies.properties import Properties
+    from policies.subject import Subject
 
 _MARK = (
     "Pass it as a secret Output: a generated password's result, a secret of the configuration, "
@@ -34,8 +35,9 @@ def _plain_elements(properties: Properties, name: str) -> Iterator[tuple[int, ob
         yield from ((position, value) for position, value in enumerate(raw) if not hidden(value))
 
 
-def environment(properties: Properties) -> Iterator[Violation]:
+def environment(subject: Subject) -> Iterator[Violation]:
     """No environment variable of a container holds a plain secret."""
+    properties = subject.properties
     for position, value in _plain_elements(properties, "envs"):
         if not isinstance(value, str):
             continue
@@ -57,16 +59,18 @@ def _arguments(properties: Properties, name: str, path: str) -> Iterator[Violati
         yield Violation(f"{path}[{position}]", f"{kind} in plain text", _MARK)
 
 
-def command(properties: Properties) -> Iterator[Violation]:
+def command(subject: Subject) -> Iterator[Violation]:
     """No command, entry point or health check command of a container holds a plain secret."""
+    properties = subject.properties
     yield from _arguments(properties, "command", "command")
     yield from _arguments(properties, "entrypoints", "entrypoints")
     if not hidden(properties.get("healthcheck")):
         yield from _arguments(block(properties, "healthcheck"), "tests", "healthcheck.tests")
 
 
-def labels(properties: Properties) -> Iterator[Violation]:
+def labels(subject: Subject) -> Iterator[Violation]:
     """No label of a container, network or volume holds a plain secret."""
+    properties = subject.properties
     for position, label in _plain_elements(properties, "labels"):
         if not isinstance(label, dict):
             continue
@@ -78,8 +82,9 @@ def labels(properties: Properties) -> Iterator[Violation]:
             yield Violation(f"labels{entry(name, position)}", f"{kind} in plain text", mend)
 
 
-def uploads(properties: Properties) -> Iterator[Violation]:
+def uploads(subject: Subject) -> Iterator[Violation]:
     """No file that is put into a container holds a plain secret."""
+    properties = subject.properties
     for position, upload in _plain_elements(properties, "uploads"):
         if not isinstance(upload, dict):
             continue
@@ -102,8 +107,9 @@ def _decoded(text: str) -> str:
         return ""
 
 
-def build_arguments(properties: Properties) -> Iterator[Violation]:
+def build_arguments(subject: Subject) -> Iterator[Violation]:
     """No argument of an image's build holds a plain secret; they stay in its history."""
+    properties = subject.properties
     if hidden(properties.get("build")):
         return
     for name in ("args", "buildArgs"):

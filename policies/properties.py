@@ -8,7 +8,7 @@ one secret element makes the whole list `envs` a marked one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -71,22 +71,39 @@ def hidden(value: object) -> bool:
     return isinstance(value, MarkedSecret) or value is UNKNOWN
 
 
-def component(properties: Properties) -> str | Unknown | None:
-    """The component that a container belongs to, from its label `plinth.component`."""
+def label(properties: Properties, name: str) -> object:
+    """The value of a label, `UNKNOWN` where it may yet come, or None when there is none."""
     if given(properties, "labels") is UNKNOWN:
         return UNKNOWN
-    for _, label in blocks(properties, "labels"):
-        if given(label, "label") == "plinth.component":
-            value = given(label, "value")
-            return value if isinstance(value, str | Unknown) else None
-    return None
+    found = blocks(properties, "labels")
+    for _, entry in found:
+        if given(entry, "label") == name:
+            return given(entry, "value")
+    is_open = UNKNOWN in elements(properties, "labels") or any(
+        given(entry, "label") is UNKNOWN for _, entry in found
+    )
+    return UNKNOWN if is_open else None
+
+
+def component(properties: Properties) -> str | Unknown | None:
+    """The component that a resource belongs to, from its label `plinth.component`."""
+    value = label(properties, "plinth.component")
+    return value if isinstance(value, str | Unknown) else None
+
+
+def environment(properties: Properties) -> Iterator[tuple[int, str, str]]:
+    """The environment variables that are known, revealed: position, name and value."""
+    for position, element in enumerate(elements(properties, "envs")):
+        if isinstance(element, str):
+            name, _, value = element.partition("=")
+            yield position, name, value
 
 
 def is_file_carrier(properties: Properties) -> bool:
-    """Whether the container is never started and only fills a volume with files."""
-    return given(properties, "start") is False
+    """Whether the container is, or may be, one that is never started and only carries files."""
+    return given(properties, "start") in (False, UNKNOWN)
 
 
 def is_one_shot(properties: Properties) -> bool:
-    """Whether the container runs once to its end instead of staying up."""
-    return given(properties, "mustRun") is False
+    """Whether the container runs, or may run, once to its end instead of staying up."""
+    return given(properties, "mustRun") in (False, UNKNOWN)

@@ -25,8 +25,8 @@ SECRET_WORDS = re.compile(
 SETTING_SUFFIXES = (
     "alg", "algorithm", "aud", "base64", "characters", "claim", "cost", "count", "enabled",
     "encryption", "exp", "expiry", "file", "generation", "header", "id", "interval", "issuer",
-    "length", "limit", "lifetime", "method", "name", "path", "policy", "prefix", "required",
-    "rotation", "seconds", "ttl", "type", "uri", "url", "version",
+    "length", "limit", "lifetime", "method", "name", "names", "path", "policy", "prefix",
+    "required", "rotation", "seconds", "ttl", "type", "uri", "url", "version",
 )  # fmt: skip
 """Last words that make a name a setting about a secret, not the secret: `PASSWORD_MIN_LENGTH`."""
 

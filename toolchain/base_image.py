@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from toolchain.console import Console
 
 # The program's own catalogue answers, run by the environment's Python: it needs its libraries.
-READ_TAG = "from infra import catalog, images; print(catalog.base_tag(images.ROOT))"
+READ_TAG = """
+import pathlib, sys
+from infra import catalog
+print(catalog.base_tag(pathlib.Path(sys.argv[1])))
+"""
 
 
 def prepare(console: Console) -> None:
@@ -28,7 +32,7 @@ def prepare(console: Console) -> None:
     """
     environment = {**os.environ, "PYTHONPATH": str(paths.REPOSITORY)}
     with console.step("Base image") as step:
-        asked = capture([paths.PYTHON, "-c", READ_TAG], environment=environment)
+        asked = capture([paths.PYTHON, "-c", READ_TAG, paths.REPOSITORY], environment=environment)
         if asked.returncode != 0:
             raise ToolchainError(
                 "the base image's tag could not be computed",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import io
 import json
 import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from toolchain import (
     backend,
@@ -22,6 +22,7 @@ from toolchain import (
     facts,
     paths,
     pulumi_cli,
+    report,
     summary,
     virtual_environment,
 )
@@ -30,14 +31,13 @@ from toolchain.console import Console
 from toolchain.errors import InterruptedRunError, ToolchainError
 from toolchain.processes import last_lines, run_in_foreground, run_quietly
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 SEED = paths.REPOSITORY / "database" / "seed" / "todos.sql"
 LOCKS = ("requirements", "requirements-dev", "services/requirements")
-TEST_ORDER = ("unit", "policy", "airgap", "images", "service", "infra", "e2e")
+# More than there are processors: the tests mostly wait for containers.
+TEST_WORKERS = ("--numprocesses=4", "--dist=loadgroup")
 OFFLINE = "not engine and not stack and not cli"
 CHECK_LOG_LINES = 200
+SCAN_COULD_NOT_LOOK = 2
 
 
 @contextlib.contextmanager
@@ -113,6 +113,28 @@ def _preview(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _report(arguments: argparse.Namespace, _console: Console) -> int:
+    progress = Console(sys.stderr)
+    stack = _open(progress, arguments.stack)
+    return report.run(stack, progress, base=arguments.base, longest=arguments.longest)
+
+
+def _drift(arguments: argparse.Namespace, _console: Console) -> int:
+    engine.adopt_context()
+    # Quiet where nobody watches: what a scheduler mails is drift, or a failure.
+    watched = sys.stderr.isatty()
+    stack = _open(Console(sys.stderr if watched else io.StringIO()), arguments.stack)
+    options = [
+        *(["--fix"] if arguments.fix else []),
+        *([] if arguments.database else ["--no-database"]),
+    ]
+    return run_in_foreground(
+        [paths.PYTHON, "-m", "drift", stack.name, *options],
+        environment=stack.environment(),
+        directory=paths.REPOSITORY,
+    )
+
+
 def _outputs(arguments: argparse.Namespace, console: Console) -> int:
     stack = _open(Console(sys.stderr), arguments.stack)
     found = stacks.outputs(stack, show_secrets=arguments.show_secrets)
@@ -124,6 +146,25 @@ def _outputs(arguments: argparse.Namespace, console: Console) -> int:
     value = found[arguments.name] if arguments.name else found
     console.line(value if isinstance(value, str) else json.dumps(value, indent=2))
     return 0
+
+
+def _scan(arguments: argparse.Namespace, _console: Console) -> int:
+    """0: no secret stands in clear; 1: some do; 2: could not look."""
+    try:
+        engine.adopt_context()
+        stack = _open(Console(sys.stderr), arguments.stack)
+        with stacks.keeping_stack_file(stack):
+            return run_in_foreground(
+                [paths.PYTHON, "-m", "scan", "--stack", stack.name],
+                environment=stack.environment(),
+                directory=paths.REPOSITORY,
+            )
+    except ToolchainError as error:
+        # An interrupt keeps its own code.
+        code = error.exit_code if isinstance(error, InterruptedRunError) else SCAN_COULD_NOT_LOOK
+        raise ToolchainError(
+            error.what, error.mend, evidence=error.evidence, exit_code=code
+        ) from error
 
 
 def _down(arguments: argparse.Namespace, console: Console) -> int:
@@ -298,20 +339,19 @@ def _check(_arguments: argparse.Namespace, console: Console) -> int:
     return 0 if code_is_fine and tests_pass else 1
 
 
-def ordered_tests(tests: Path) -> list[str]:
-    """The folders of tests, quick ones first, every other one after the known ones."""
-    present = {
-        entry.name for entry in tests.iterdir() if entry.is_dir() and entry.name[0] not in "._"
-    }
-    known = [name for name in TEST_ORDER if name in present]
-    return [f"tests/{name}" for name in [*known, *sorted(present - set(known))]]
-
-
 def _test(arguments: argparse.Namespace, console: Console) -> int:
     stack = _prepare(console, "ci", development=True)
     if not _read_code(console):
         return 1
-    folders = arguments.rest or ordered_tests(paths.REPOSITORY / "tests")
+    # Once, before several workers want the same one.
+    with console.step("Images") as step:
+        run_quietly(
+            [paths.PYTHON, "-m", "infra.image_build"],
+            log=paths.LOGS / "images.log",
+            failure=ToolchainError("an image could not be built", "Mend it, then run this again."),
+            directory=paths.REPOSITORY,
+        )
+        step.note("built")
     # The tests type commands as a reader of the pages does, which is not inside another make:
     # there, make would print its folder around every answer.
     environment = {
@@ -320,7 +360,7 @@ def _test(arguments: argparse.Namespace, console: Console) -> int:
         if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}
     } | {"PYTHONUNBUFFERED": "1"}
     return run_in_foreground(
-        [paths.PYTHON, "-m", "pytest", *folders],
+        [paths.PYTHON, "-m", "pytest", *TEST_WORKERS, *(arguments.rest or ["tests"])],
         environment=environment,
         directory=paths.REPOSITORY,
     )
@@ -394,7 +434,10 @@ Command = Callable[[argparse.Namespace, Console], int]
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "up": (_up, "prepare everything and bring the stack up"),
     "preview": (_preview, "show what up would change"),
+    "report": (_report, "say what up would change, for a reviewer, as Markdown"),
+    "drift": (_drift, "say where what runs is not what was declared; exit code 3 if so"),
     "outputs": (_outputs, "print the stack's outputs as JSON"),
+    "scan": (_scan, "look for the stack's secrets in clear"),
     "down": (_down, "stop the stack; its data is kept"),
     "destroy": (_destroy, "remove the stack and its data; asks first"),
     "logs": (_logs, "print a container's log"),
@@ -421,6 +464,17 @@ def parser() -> argparse.ArgumentParser:
     for name, (_command, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("--stack", default="dev", help="which environment (default: dev)")
+        if name == "report":
+            command.add_argument("--base", default="HEAD", help="revision to compare settings with")
+            command.add_argument("--longest", type=int, help="most characters of the report")
+        if name == "drift":
+            command.add_argument("--fix", action="store_true", help="put right what was found")
+            command.add_argument(
+                "--no-database",
+                dest="database",
+                action="store_false",
+                help="leave the database's catalogue out",
+            )
         if name == "logs":
             command.add_argument("--service", default="", help="the component, as in `make ps`")
         if name == "outputs":

@@ -96,21 +96,28 @@ def sentence_for(text: str, stack: str) -> str:
 
 
 def explain(operation: str, stack: str, event_log: Path) -> ToolchainError:
-    """Turn a failed run into one error: container logs as evidence, the cause, and the mend."""
+    """Turn a failed run into one error: container logs as evidence, the cause, and the mend.
+
+    The error of a container carries its last log lines already; the evidence is of the others.
+    """
     events = event_log.read_text(encoding="utf-8", errors="replace") if event_log.exists() else ""
     reported = problems(events)
+    text = "\n".join(problem.message for problem in reported)
     evidence: list[str] = []
     try:
-        failed = [container for container in containers.of_stack(stack) if container.has_failed]
+        failed = [
+            container
+            for container in containers.of_stack(stack)
+            if container.has_failed and container.name not in text
+        ]
     except ToolchainError:
         failed = []
     for container in failed[:3]:
-        condition = container.health or f"{container.status} with code {container.exit_code}"
+        condition = container.health or f"{container.status} (code {container.exit_code})"
         evidence.append(f"{container.component} is {condition}; its last log lines:")
         evidence += [f"  {line}" for line in containers.log_tail(container, LOG_LINES)]
     names = [problem.resource for problem in reported if problem.resource]
     where = f" at {names[0]}" if names and not names[0].startswith("plinth-") else ""
-    text = "\n".join(problem.message for problem in reported)
     return ToolchainError(
         f"{operation} of stack {stack} failed{where}",
         sentence_for(text, stack),

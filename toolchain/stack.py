@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 CONTAINER_TYPE = "docker:index/container:Container"
 NETWORK_TYPE = "docker:index/network:Network"
+ENVIRONMENT_LINE = re.compile(r"^(?!\s*#).*\bplinth:environment:\s*[\"']?([a-z]+)", re.MULTILINE)
 SALT_LINE = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 
 
@@ -210,26 +211,55 @@ def _run(stack: Stack, operation: str, *arguments: str) -> None:
         raise failure.explain(f"pulumi {operation}", stack.name, event_log)
 
 
-def _policies() -> tuple[str, str]:
-    return ("--policy-pack", str(paths.POLICIES))
+def environment_of(stack: Stack) -> str:
+    """What the stack is for; `production` where its file does not say, as in infra/config.py."""
+    text = stack.file.read_text(encoding="utf-8") if stack.file.exists() else ""
+    found = ENVIRONMENT_LINE.search(text)
+    return found[1] if found else "production"
+
+
+def policy_options(stack: Stack) -> tuple[str, ...]:
+    """The options by which Pulumi runs the policies, as strict as the stack's environment asks.
+
+    An environment that has no file gets production's: the program then refuses its name.
+    """
+    file = paths.POLICIES / "config" / f"{environment_of(stack)}.json"
+    if not file.exists():
+        file = file.with_name("production.json")
+    return ("--policy-pack", str(paths.POLICIES), "--policy-pack-config", str(file))
 
 
 def up(stack: Stack) -> None:
     """Bring the stack to what the program declares, under the policies.
 
-    It refreshes first: what was stopped or removed outside is started again. A one-shot that
-    failed is removed before, so that it runs again even where none of its inputs changed: what it
-    fell over may have been mended in the database.
+    It previews first: a policy over the whole stack speaks at the end of a run, and a violation
+    that ends a preview leaves everything untouched. It refreshes: what was stopped or removed
+    outside is started again. A one-shot that failed is removed before, so that it runs again even
+    where none of its inputs changed: what it fell over may have been mended in the database.
     """
     for container in containers.of_stack(stack.name):
         if container.is_failed_one_shot:
             containers.stop_and_remove(container)
-    _run(stack, "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", *_policies())
+    _run(stack, "up", "--yes", "--refresh", "--suppress-outputs", *policy_options(stack))
 
 
 def preview(stack: Stack) -> None:
     """Show what `up` would change."""
-    _run(stack, "preview", "--refresh", "--suppress-outputs", *_policies())
+    _run(stack, "preview", "--refresh", "--suppress-outputs", *policy_options(stack))
+
+
+def recorded_preview(stack: Stack, event_log: Path) -> list[str]:
+    """The command that says as JSON what `up` would change; the event log has the policy results.
+
+    It does not ask the engine what became of the stack: unchanged resources are told as well.
+    """
+    reading = ("--json", "--show-sames", "--suppress-outputs", "--non-interactive")
+    return [
+        *_pulumi(stack, "preview", *reading),
+        "--event-log",
+        str(event_log),
+        *policy_options(stack),
+    ]
 
 
 def outputs(stack: Stack, *, show_secrets: bool = False) -> dict[str, Any]:

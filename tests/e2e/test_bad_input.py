@@ -4,11 +4,8 @@ A copy of the checkout carries the mistakes, with a state and a stack of its own
 mistakes are made one after the other as a user could make them; each is mended before the next.
 """
 
-import os
 import re
-import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +13,16 @@ from typing import Any
 
 import docker
 import pytest
-import yaml
 
-from tests.running_stack import ROOT, RunningStack
+from tests import checkout as checkouts
+from tests.running_stack import RunningStack
 
 pytestmark = [pytest.mark.engine, pytest.mark.stack]
 
 NAME = "badinput"
 GATEWAY_PORT = 29000
-LONGEST_RUN_SECONDS = 300
 MIGRATION = "20991231000000_mistaken.sql"
+LATER_MIGRATION = "29990102000000_later.sql"
 SETTINGS: dict[str, Any] = {
     "environment": "test",
     "gateway": {"port": GATEWAY_PORT},
@@ -39,6 +36,9 @@ REASONS = {
     "port of another stack": r"\b18000\b.*(in use|taken|holds)",
     "missing image": r"error: image plinth/redis:\S+: the build failed: .*127\.0\.0\.1:1\b",
     "failing migration": rf"migration {MIGRATION} failed and was rolled back: .*nowhere",
+    "failing migration of a running stack": (
+        rf"migration {LATER_MIGRATION} failed and was rolled back: .*never_made"
+    ),
     "lost passphrase": r"plinth: the passphrase of the local state is lost: .*Put it back",
     "data of another version": r"was (written|initialized) by PostgreSQL (version )?16\b",
 }
@@ -72,31 +72,20 @@ class Story:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the checkout."""
+    """A copy of the checkout, and the stack `badinput` in it."""
 
-    folder: Path
+    copy: checkouts.Checkout
     engine: docker.DockerClient
 
+    @property
+    def folder(self) -> Path:
+        """Where the copy is."""
+        return self.copy.folder
+
     def make(self, *targets: str) -> Run:
-        """Run make on the stack `badinput`, free of what the tests' own Pulumi was told."""
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")
-        }
-        folders = environment["PATH"].split(os.pathsep)
-        environment["PATH"] = os.pathsep.join(
-            folder for folder in folders if not Path(folder).is_relative_to(ROOT)
-        )
-        ended = subprocess.run(
-            ["make", "--no-print-directory", f"STACK={NAME}", "YES=1", *targets],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LONGEST_RUN_SECONDS,
-            check=False,
-        )
-        return Run(ended.returncode, ended.stdout, frozenset(self.containers()))
+        """Run make on the stack."""
+        ended = self.copy.make(NAME, *targets)
+        return Run(ended.code, ended.printed, frozenset(self.containers()))
 
     def containers(self) -> dict[str, str]:
         """State of the stack's containers by component."""
@@ -107,9 +96,7 @@ class Checkout:
 
     def configure(self, **sections: dict[str, Any]) -> None:
         """Write the stack's file: the settings that work, with some sections replaced."""
-        config = {f"plinth:{key}": value for key, value in {**SETTINGS, **sections}.items()}
-        file = self.folder / f"Pulumi.{NAME}.yaml"
-        file.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+        self.copy.configure(NAME, {**SETTINGS, **sections})
 
     def in_database(self, sql: str) -> str:
         """Run SQL as the superuser and return what it gave."""
@@ -118,6 +105,12 @@ class Checkout:
         ended: Any = container.exec_run(["sh", "-c", script, sql])
         assert ended.exit_code == 0, ended.output
         return str(ended.output.decode().strip())
+
+    def write_migration(self, name: str, sql: str) -> Path:
+        """Add a migration to the checkout."""
+        migration = self.folder / "database" / "migrations" / name
+        migration.write_text(f"-- migrate:up\n{sql}\n-- migrate:down\n", encoding="utf-8")
+        return migration
 
     def pretend_data_version(self, version: str) -> None:
         """Take the database's container away and mark its volume as another version's."""
@@ -141,19 +134,7 @@ class Checkout:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """The copy; its stack is destroyed in the end."""
     folder = tmp_path_factory.mktemp("checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    copy = Checkout(folder, docker.from_env())
+    copy = Checkout(checkouts.Checkout.copy(folder), docker.from_env())
     copy.configure()
     yield copy
     destroyed = copy.make("destroy")
@@ -186,12 +167,7 @@ def _while_starting(checkout: Checkout, story: Story) -> None:
     story.mistakes["missing image"] = checkout.make("up")
     dockerfile.write_text(working, encoding="utf-8")
 
-    migration = checkout.folder / "database" / "migrations" / MIGRATION
-    migration.write_text(
-        "-- migrate:up\ncreate table plinth.half_done ();\nselect * from nowhere;\n"
-        "-- migrate:down\n",
-        encoding="utf-8",
-    )
+    checkout.write_migration(MIGRATION, "create table plinth.half_done (); select * from nowhere;")
     story.mistakes["failing migration"] = checkout.make("up")
     story.facts["half done"] = checkout.in_database("select to_regclass('plinth.half_done')")
     # Mended in the database: none of the bootstrap's inputs changes, and it must run again.
@@ -201,6 +177,11 @@ def _while_starting(checkout: Checkout, story: Story) -> None:
 
 def _once_it_runs(checkout: Checkout, story: Story) -> None:
     checkout.in_database("create table kept as select 42 as answer")
+    migration = checkout.write_migration(LATER_MIGRATION, "select * from never_made;")
+    story.mistakes["failing migration of a running stack"] = checkout.make("up")
+    migration.unlink()
+    story.recoveries["failing migration of a running stack"] = checkout.make("up")
+
     passphrase = checkout.folder / ".plinth" / "passphrase"
     saved = passphrase.rename(passphrase.with_name("saved"))
     story.mistakes["lost passphrase"] = checkout.make("up")
@@ -262,7 +243,13 @@ def test_nothing_is_started_before_the_mistake_is_found(
 
 
 @pytest.mark.parametrize(
-    "what", ["failing migration", "lost passphrase", "data of another version"]
+    "what",
+    [
+        "failing migration",
+        "failing migration of a running stack",
+        "lost passphrase",
+        "data of another version",
+    ],
 )
 def test_the_next_run_recovers(story: Story, what: str) -> None:
     assert story.recoveries[what].code == 0, story.recoveries[what].printed

@@ -322,6 +322,12 @@ def test_object_store_refuses_a_bad_bucket_name(start: Callable[..., Running]) -
 # ---- mail ----
 
 
+@pytest.mark.parametrize("file", ["app.js", "app.css"])
+def test_mail_sink_has_a_page(running: Callable[[str], Running], file: str) -> None:
+    served = httpx.get(f"http://127.0.0.1:{running('mail').port}/dist/{file}")
+    assert served.text == (REPOSITORY / "images" / "mailpit" / "page" / file).read_text()
+
+
 def test_mail_sink_shows_what_it_received(start: Callable[..., Running]) -> None:
     mail = start("mail", ports={"8025/tcp": ("127.0.0.1", None), "1025/tcp": ("127.0.0.1", None)})
     mail.wait_until_healthy()

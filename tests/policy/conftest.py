@@ -1,8 +1,8 @@
-"""Resources as the engine sends them to a policy pack, and the SDK's own answer to them."""
+"""Resources and stacks as the engine sends them to a policy pack, and the SDK's answer to them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +15,29 @@ from pulumi_policy import EnforcementLevel
 from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY, deserialize_properties
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from policies import table
-from policies.sdk import keep_secretness, validation_policy
+from policies import resource_types
+from policies.sdk import StackFacts, analyzer, keep_secretness, sdk_policy
+from policies.table import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from policies.table import Policy
 
 TYPES = {
-    "container": table.CONTAINER,
-    "network": table.NETWORK,
-    "volume": table.VOLUME,
-    "image": table.IMAGE,
-    "remote-image": table.REMOTE_IMAGE,
-    "tag": table.TAG,
-    "random-password": table.RANDOM_PASSWORD,
+    "component": resource_types.CONTAINER_SERVICE,
+    "container": resource_types.CONTAINER,
+    "image": resource_types.IMAGE,
+    "network": resource_types.NETWORK,
+    "random-bytes": resource_types.RANDOM_BYTES,
+    "random-id": resource_types.RANDOM_ID,
+    "random-password": resource_types.RANDOM_PASSWORD,
+    "random-string": resource_types.RANDOM_STRING,
+    "random-uuid": resource_types.RANDOM_UUID,
+    "remote-image": resource_types.REMOTE_IMAGE,
+    "stack": resource_types.STACK,
+    "tag": resource_types.TAG,
+    "volume": resource_types.VOLUME,
 }
 
 
@@ -39,6 +48,8 @@ class _CaseLoader(yaml.SafeLoader):
 def _marked_secret(loader: yaml.SafeLoader, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.SequenceNode):
         value: Any = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
     else:
         assert isinstance(node, yaml.ScalarNode)
         value = loader.construct_scalar(node)
@@ -50,38 +61,82 @@ _CaseLoader.add_constructor("!unknown", lambda _loader, _node: UNKNOWN_STRING_VA
 
 
 @dataclass(frozen=True)
+class Resource:
+    """A resource of a case."""
+
+    type_name: str
+    properties: dict[str, Any]
+    name: str = "some-resource"
+    protect: bool = False
+    parent: str = ""
+
+    @property
+    def urn(self) -> str:
+        """Its identity within the stack."""
+        return f"urn:pulumi:test::plinth::{self.type_name}::{self.name}"
+
+    @property
+    def struct(self) -> struct_pb2.Struct:
+        """Its properties in the engine's encoding."""
+        return json_format.ParseDict(self.properties, struct_pb2.Struct())
+
+
+@dataclass(frozen=True)
 class Case:
+    """What is sent, and what is expected of one policy.
+
+    `path` is the property that a violation names, `at` the resource, `hidden` what it never shows.
+    """
+
     policy: str
     name: str
-    resource_type: str
-    properties: dict[str, Any]
+    resources: tuple[Resource, ...]
+    whole_stack: bool = False
+    at: str = "some-resource"
     path: str = ""
     hidden: str = ""
+    configuration: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.policy}: {self.name}"
 
 
-def _cases() -> tuple[list[Case], list[Case]]:
-    document = yaml.load(
-        Path(__file__).with_name("cases.yaml").read_text(),
-        Loader=_CaseLoader,  # noqa: S506  a SafeLoader with two tags
-    )
-    sorted_cases: dict[str, list[Case]] = {"passing": [], "failing": []}
-    for policy, kinds in document["policies"].items():
-        for kind, cases in kinds.items():
-            for name, case in cases.items():
-                resource_type = TYPES[case.pop("type", "container")]
-                path, hidden = case.pop("path", ""), case.pop("hidden", "")
-                base = document["hardened"] if resource_type == table.CONTAINER else {}
-                properties = {k: v for k, v in {**base, **case}.items() if v is not None}
-                sorted_cases[kind].append(
-                    Case(policy, name, resource_type, properties, path, hidden)
-                )
-    return sorted_cases["passing"], sorted_cases["failing"]
+def _resource(description: dict[str, Any], hardened: dict[str, Any], **names: str) -> Resource:
+    type_name = TYPES[description.pop("type", "container")]
+    base = hardened if type_name == resource_types.CONTAINER else {}
+    named = description.pop("resource", "some-resource")
+    protect, parent = description.pop("protect", False), description.pop("parent", "")
+    properties = {k: v for k, v in {**base, **description}.items() if v is not None}
+    return Resource(type_name, properties, names.get("name", named), protect, parent)
 
 
-PASSING, FAILING = _cases()
+def _case(policy: str, name: str, case: dict[str, Any], hardened: dict[str, Any]) -> Case:
+    texts = {key: case.pop(key) for key in ("at", "path", "hidden") if key in case}
+    settings = {key: case.pop(key, {}) for key in ("configuration", "parameters")}
+    if (stack := case.pop("resources", None)) is None:
+        return Case(policy, name, (_resource(case, hardened),), **texts, **settings)
+    members = tuple(_resource(each, hardened, name=key) for key, each in stack.items())
+    return Case(policy, name, members, whole_stack=True, **texts, **settings)
+
+
+_DOCUMENT = yaml.load(
+    Path(__file__).with_name("cases.yaml").read_text(),
+    Loader=_CaseLoader,  # noqa: S506  a SafeLoader with two tags
+)
+HARDENED: dict[str, Any] = _DOCUMENT["hardened"]
+"""A container that every policy is content with."""
+
+
+def _cases(kind: str) -> list[Case]:
+    return [
+        _case(policy, name, case, HARDENED)
+        for policy, kinds in _DOCUMENT["policies"].items()
+        for name, case in kinds[kind].items()
+    ]
+
+
+PASSING, FAILING = _cases("passing"), _cases("failing")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -90,30 +145,87 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(argument, cases, ids=str)
 
 
+def _analyze(pack: Any, resource: Resource) -> analyzer_pb2.AnalyzeResponse:
+    request = analyzer_pb2.AnalyzeRequest(
+        type=resource.type_name,
+        name=resource.name,
+        urn=resource.urn,
+        properties=resource.struct,
+        options=analyzer_pb2.AnalyzerResourceOptions(protect=resource.protect),
+    )
+    # The engine asks for remediations first; without any, the answer is empty.
+    assert not pack.Remediate(request, None).remediations
+    response: analyzer_pb2.AnalyzeResponse = pack.Analyze(request, None)
+    return response
+
+
+def _analyze_stack(pack: Any, resources: tuple[Resource, ...]) -> analyzer_pb2.AnalyzeResponse:
+    urns = {resource.name: resource.urn for resource in resources}
+    response: analyzer_pb2.AnalyzeResponse = pack.AnalyzeStack(
+        analyzer_pb2.AnalyzeStackRequest(
+            resources=[
+                analyzer_pb2.AnalyzerResource(
+                    type=resource.type_name,
+                    name=resource.name,
+                    urn=resource.urn,
+                    properties=resource.struct,
+                    parent=urns.get(resource.parent, ""),
+                )
+                for resource in resources
+            ]
+        ),
+        None,
+    )
+    return response
+
+
 @pytest.fixture
-def analyze(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[Case], list[analyzer_pb2.AnalyzeDiagnostic]]:
-    """Send a resource through the SDK's analyzer: its findings for the case's policy."""
+def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Policy[Any]]], Any]:
+    """Make what the pack serves to the engine, of some policies."""
     monkeypatch.setattr(policy_sdk, "deserialize_properties", deserialize_properties)  # restored
     keep_secretness()
-    analyzer: Any = policy_sdk._PolicyAnalyzerServicer(  # noqa: SLF001  what PolicyPack serves
-        "plinth",
-        "0.0.1",
-        [validation_policy(policy) for policy in table.POLICIES],
-        EnforcementLevel.MANDATORY,
-    )
+
+    def make(policies: Sequence[Policy[Any]]) -> Any:
+        stack = StackFacts()
+        served = [sdk_policy(policy, stack) for policy in policies]
+        pack = analyzer(policies, stack)
+        return pack("plinth", "0.0.1", served, EnforcementLevel.MANDATORY)
+
+    return make
+
+
+@pytest.fixture
+def pack(serve: Callable[[Sequence[Policy[Any]]], Any]) -> Any:
+    """What the pack serves to the engine."""
+    return serve(POLICIES)
+
+
+@pytest.fixture
+def analyze(
+    serve: Callable[[Sequence[Policy[Any]]], Any],
+) -> Callable[[Case], list[analyzer_pb2.AnalyzeDiagnostic]]:
+    """Send a case through the SDK's analyzer: what the case's policy finds."""
 
     def run(case: Case) -> list[analyzer_pb2.AnalyzeDiagnostic]:
-        request = analyzer_pb2.AnalyzeRequest(
-            type=case.resource_type,
-            name="some-resource",
-            urn=f"urn:pulumi:test::plinth::{case.resource_type}::some-resource",
-            properties=json_format.ParseDict(case.properties, struct_pb2.Struct()),
+        pack = serve([policy for policy in POLICIES if policy.name == case.policy])
+        pack.ConfigureStack(
+            analyzer_pb2.AnalyzerStackConfigureRequest(config=case.configuration), None
         )
-        # The engine asks for remediations first; without any, the answer is empty.
-        assert not analyzer.Remediate(request, None).remediations
-        response = analyzer.Analyze(request, None)
-        return [found for found in response.diagnostics if found.policyName == case.policy]
+        configured = analyzer_pb2.PolicyConfig(enforcementLevel=analyzer_pb2.MANDATORY)
+        configured.properties.update(case.parameters)
+        pack.Configure(
+            analyzer_pb2.ConfigureAnalyzerRequest(policyConfig={case.policy: configured}), None
+        )
+        if case.whole_stack:
+            response = _analyze_stack(pack, case.resources)
+        else:
+            response = _analyze(pack, case.resources[0])
+        return list(response.diagnostics)
 
     return run
+
+
+@pytest.fixture
+def analyze_all(pack: Any) -> Callable[[Resource], list[analyzer_pb2.AnalyzeDiagnostic]]:
+    """Send a resource through the SDK's analyzer: what any policy finds."""
+    return lambda resource: list(_analyze(pack, resource).diagnostics)

@@ -95,17 +95,6 @@ def test_exports_are_quoted() -> None:
     assert lines == ["export HOME='/a b'"]
 
 
-def test_tests_run_quick_ones_first_and_leave_none_out(tmp_path: Path) -> None:
-    for name in ("e2e", "unit", "zebra", "airgap", "__pycache__"):
-        (tmp_path / name).mkdir()
-    assert commands.ordered_tests(tmp_path) == [
-        "tests/unit",
-        "tests/airgap",
-        "tests/e2e",
-        "tests/zebra",
-    ]
-
-
 OUTPUTS = {
     "gateway_url": "http://127.0.0.1:8000",
     "auth_url": "http://127.0.0.1:8000/auth/v1",

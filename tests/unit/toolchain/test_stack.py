@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolchain import paths, stack
+from infra import config
+from toolchain import containers, paths, stack
 from toolchain.backend import Backend
 from toolchain.console import Console
 from toolchain.errors import ToolchainError
@@ -93,3 +94,50 @@ def test_protected_resources_are_never_destroyed(local_stack: stack.Stack) -> No
     deployment = {"resources": [{"urn": urn, "protect": True}]}
     with pytest.raises(ToolchainError, match=r"protects postgres; nothing was removed"):
         stack.destroy(local_stack, deployment, Console())
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("  plinth:environment: development\n", "development"),
+        ('  plinth:environment: "test"\n', "test"),
+        ("  # plinth:environment: development\n", "production"),
+        ("", "production"),
+    ],
+)
+def test_a_stacks_environment_is_read_from_its_file(
+    line: str, expected: str, local_stack: stack.Stack
+) -> None:
+    local_stack.file.write_text(f"config:\n{line}  plinth:protect_data: true\n", encoding="utf-8")
+    assert stack.environment_of(local_stack) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "file"),
+    [("development", "development.json"), ("production", "production.json"), ("d", "production")],
+)
+def test_the_policies_are_as_strict_as_the_environment_asks(
+    environment: str, file: str, local_stack: stack.Stack
+) -> None:
+    local_stack.file.write_text(f"config:\n  plinth:environment: {environment}\n", encoding="utf-8")
+    assert file in stack.policy_options(local_stack)[-1]
+
+
+def test_an_environment_that_is_not_given_is_the_programs_default() -> None:
+    assert config.StackConfig.model_fields["environment"].default == "production"
+
+
+@pytest.fixture
+def pulumi_arguments(local_stack: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Pulumi is started with to bring the stack up."""
+    started: list[str] = []
+    monkeypatch.setattr(containers, "of_stack", lambda _name: [])
+    monkeypatch.setattr(stack, "_run", lambda _stack, *arguments: started.extend(arguments))
+    stack.up(local_stack)
+    return started
+
+
+def test_an_update_is_previewed_under_the_policies_first(pulumi_arguments: list[str]) -> None:
+    # A policy over the whole stack speaks at the end: without a preview, after the fact.
+    assert "--policy-pack" in pulumi_arguments
+    assert "--skip-preview" not in pulumi_arguments

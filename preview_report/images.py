@@ -1,0 +1,88 @@
+"""Which images change, from which tag to which."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from infra import catalog
+from preview_report.changes import CONTAINER, component_of, is_file_carrier
+from preview_report.disclosure import UNKNOWN, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from preview_report.recording import Step
+
+BUILT: Final = "docker:index/image:Image"
+PULLED: Final = "docker:index/remoteImage:RemoteImage"
+_CONTENT_HASH = re.compile(rf"-[0-9a-f]{{{12}}}$")
+
+
+@dataclass(frozen=True)
+class ImageChange:
+    """The image that a component runs, before and after."""
+
+    component: str
+    before: str
+    after: str
+    is_other_version: bool
+    """False where the same version of the program is built from other files."""
+    note: str
+    """What the catalogue says about it; empty for an image that it does not know."""
+
+
+def program_version(reference: Any) -> str:  # noqa: ANN401  (any JSON)
+    """The part of a reference that names program and version, without content hash or digest.
+
+    `plinth/postgres:17-0123456789ab` → `plinth/postgres:17`.
+    """
+    text = shown("image", reference).split("@", 1)[0]
+    return _CONTENT_HASH.sub("", text) if text.startswith("plinth/") else text
+
+
+def image_changes(steps: tuple[Step, ...]) -> tuple[ImageChange, ...]:
+    """Changed images by component. A new component's image is no change."""
+    declared = _declared(steps)
+    found = []
+    for step in steps:
+        if step.type != CONTAINER or is_file_carrier(step) or not (step.old and step.new):
+            continue
+        component = component_of(step)
+        before = shown("image", step.old.inputs.get("image"))
+        after = shown("image", step.new.inputs.get("image"))
+        if after == UNKNOWN:
+            after = declared.get(component, UNKNOWN)
+        if before == after:
+            continue
+        entry = catalog.CATALOG.get(component)
+        found.append(
+            ImageChange(
+                component=component,
+                before=before,
+                after=after,
+                is_other_version=program_version(before) != program_version(after),
+                note=entry.note if entry else "",
+            )
+        )
+    return tuple(sorted(found, key=lambda change: change.component))
+
+
+def _declared(steps: tuple[Step, ...]) -> Mapping[str, str]:
+    """Reference by component as the image resources name it, for what a container cannot know."""
+    built = {
+        step.name.removesuffix("-image"): step.inputs().get("imageName")
+        for step in steps
+        if step.type == BUILT
+    }
+    pulled = {
+        step.name.removesuffix("-image"): step.inputs().get("name")
+        for step in steps
+        if step.type == PULLED
+    }
+    references = {
+        component: pulled.get(component) or built.get(catalog.image_name(component))
+        for component in catalog.CATALOG
+    }
+    return {name: shown("image", found) for name, found in references.items() if found}

@@ -1,0 +1,1 @@
+"""`make scan`: whether a secret of a stack stands anywhere in clear."""

@@ -1,0 +1,60 @@
+import pytest
+
+from infra.catalog import CATALOG
+from preview_report.images import image_changes, program_version
+from tests.unit.preview_report.conftest import MakeStep
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+OLD, NEW = "plinth/redis:8.0-0123456789ab", "plinth/redis:8.2-ba9876543210"
+
+
+@pytest.mark.parametrize(
+    ("reference", "version"),
+    [
+        (OLD, "plinth/redis:8.0"),
+        ("redis:8.2.1@sha256:0123", "redis:8.2.1"),
+        ("registry.example:5000/redis:8.2.1", "registry.example:5000/redis:8.2.1"),
+        ("example/app:1.0-0123456789ab", "example/app:1.0-0123456789ab"),
+    ],
+)
+def test_a_version_is_told_from_a_content_hash(reference: str, version: str) -> None:
+    assert program_version(reference) == version
+
+
+def test_a_changed_image_is_told_from_tag_to_tag(container: MakeStep) -> None:
+    step = container("replace", "redis", before={"image": OLD}, after={"image": NEW})
+    assert [(each.before, each.after) for each in image_changes((step,))] == [(OLD, NEW)]
+
+
+def test_an_unchanged_image_is_not_told(container: MakeStep) -> None:
+    step = container("replace", "redis", before={"image": OLD}, after={"image": OLD})
+    assert image_changes((step,)) == ()
+
+
+def test_a_new_components_image_is_no_change(container: MakeStep) -> None:
+    assert image_changes((container("create", "redis", after={"image": OLD}),)) == ()
+
+
+def test_the_catalogues_note_is_told(container: MakeStep) -> None:
+    step = container("replace", "redis", before={"image": OLD}, after={"image": NEW})
+    assert image_changes((step,))[0].note == CATALOG["redis"].note
+
+
+def test_an_image_of_no_catalogue_has_no_note(container: MakeStep) -> None:
+    step = container("replace", "other", before={"image": OLD}, after={"image": NEW})
+    assert image_changes((step,))[0].note == ""
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "name", "property_name"),
+    [
+        ("docker:index/image:Image", "redis-image", "imageName"),
+        ("docker:index/remoteImage:RemoteImage", "redis-image", "name"),
+    ],
+)
+def test_a_reference_that_is_not_known_yet_comes_from_the_image(
+    container: MakeStep, step: MakeStep, resource_type: str, name: str, property_name: str
+) -> None:
+    running = container("replace", "redis", before={"image": OLD}, after={"image": UNKNOWN})
+    image = step("create", resource_type, name, after={property_name: NEW})
+    assert [each.after for each in image_changes((running, image))] == [NEW]
