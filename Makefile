@@ -4,12 +4,15 @@ STACK ?= dev
 SERVICE ?=
 NAME ?=
 BASE ?=
+TO ?=
+FROM ?=
 TOOLCHAIN := $(PYTHON) -m toolchain
 
-export YES
+export YES PASSPHRASE_FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview report drift scan outputs down destroy logs ps seed doctor check test bench lock
+.PHONY: help up preview report drift scan outputs down destroy logs ps seed backup restore doctor \
+  check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -57,6 +60,13 @@ ps: ## list the stack's containers
 
 seed: ## apply the example data (a todos table with owner policies)
 	@$(TOOLCHAIN) seed --stack '$(STACK)'
+
+backup: ## write an encrypted bundle of data and secrets: TO=folder
+	@$(TOOLCHAIN) backup --stack '$(STACK)' --to '$(TO)' $(if $(filter 1,$(PAUSE)),--pause)
+
+restore: ## restore a bundle: FROM=file; its secrets alone: STATE=1
+	@$(TOOLCHAIN) restore --stack '$(STACK)' --from '$(FROM)' $(if $(filter 1,$(FORCE)),--force) \
+	  $(if $(filter 1,$(STATE)),--state)
 
 doctor: ## say what this machine lacks, and how to mend it
 	@$(TOOLCHAIN) doctor --stack '$(STACK)'

@@ -27,7 +27,9 @@ BASE_CONTEXT = "images/base"
 """Its `build.sh` makes the base image; the engine must hold it before any other is built."""
 
 _BASE_VERSION = "trixie"
-_PLATFORM_VERSION = "0.1.0"
+PLATFORM_VERSION = "0.1.0"
+"""Version of Plinth itself."""
+
 _HASH_LENGTH = 12
 
 
@@ -128,7 +130,7 @@ def _with_node(name: str, version: str) -> Build:
 def _python_service(name: str) -> Build:
     return Build(
         name=name,
-        version=_PLATFORM_VERSION,
+        version=PLATFORM_VERSION,
         context="services",
         dockerfile="images/python-service/Dockerfile",
         # Another service's change must not replace this one.
@@ -214,7 +216,7 @@ CATALOG: Mapping[str, Entry] = {
         note="One-shot: this repository's migrations, applied by dbmate from its npm package.",
         build=Build(
             name="db-bootstrap",
-            version=_PLATFORM_VERSION,
+            version=PLATFORM_VERSION,
             context="database",
             dockerfile="images/db-bootstrap/Dockerfile",
             image_arguments={"BASE_IMAGE": BASE, "NODE_BUILDER_IMAGE": "node-builder"},

@@ -270,6 +270,33 @@ def _seed(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _in_backup(stack: stacks.Stack, *arguments: str) -> int:
+    """Run the package `backup` on a stack, from the folder that the user is in."""
+    with stacks.keeping_stack_file(stack):
+        return run_in_foreground(
+            [paths.PYTHON, "-m", "backup", *arguments, "--stack", stack.name],
+            environment={**stack.environment(), "PYTHONPATH": str(paths.REPOSITORY)},
+        )
+
+
+def _backup(arguments: argparse.Namespace, console: Console) -> int:
+    if not arguments.to:
+        raise ToolchainError("TO= is not set", "Name the folder that takes the bundle: TO=folder.")
+    engine.adopt_context()
+    pause = ["--pause"] if arguments.pause else []
+    return _in_backup(_open(console, arguments.stack), "create", "--to", arguments.to, *pause)
+
+
+def _restore(arguments: argparse.Namespace, console: Console) -> int:
+    if not arguments.bundle:
+        raise ToolchainError("FROM= is not set", "Name the bundle: FROM=file.")
+    engine.adopt_context()
+    chosen = {"--force": arguments.force, "--secrets": arguments.state}
+    options = [name for name, is_chosen in chosen.items() if is_chosen]
+    stack = _open(console, arguments.stack)
+    return _in_backup(stack, "restore", "--bundle", arguments.bundle, *options)
+
+
 def _check_step(console: Console, title: str, *command: str) -> bool:
     """Run one check and print all it said when it fails."""
     log = paths.LOGS / f"check-{title.split(maxsplit=1)[0]}.log"
@@ -416,6 +443,8 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "logs": (_logs, "print a container's log"),
     "ps": (_ps, "list the stack's containers"),
     "seed": (_seed, "apply the example data"),
+    "backup": (_backup, "write an encrypted bundle of the stores and secrets"),
+    "restore": (_restore, "restore a bundle into a running stack"),
     "doctor": (_doctor, "say what this machine lacks and the mend"),
     "check": (_check, "lint, types, unit and policy tests"),
     "test": (_test, "run every test, on the stack ci too"),
@@ -451,6 +480,13 @@ def parser() -> argparse.ArgumentParser:
         if name == "outputs":
             command.add_argument("--show-secrets", action="store_true", help="secret ones too")
             command.add_argument("--name", default="", help="one output alone, without quotes")
+        if name == "backup":
+            command.add_argument("--to", default="", help="folder that takes the bundle")
+            command.add_argument("--pause", action="store_true", help="stop what writes meanwhile")
+        if name == "restore":
+            command.add_argument("--from", dest="bundle", default="", help="what backup wrote")
+            command.add_argument("--force", action="store_true", help="replace data that is there")
+            command.add_argument("--state", action="store_true", help="the secrets alone")
         if name in {"test", "bench"}:
             command.add_argument("rest", nargs="*", help="handed on")
     return grammar

@@ -79,6 +79,12 @@ def test_destroy_needs_the_stacks_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.stderr.startswith("plinth: not confirmed, nothing of stack dev was removed.")
 
 
+@pytest.mark.parametrize(("target", "variable"), [("backup", "TO"), ("restore", "FROM")])
+def test_a_bundles_place_must_be_named(target: str, variable: str) -> None:
+    shown = run("make", target, "STACK=dev", f"{variable}=")
+    assert shown.stderr.startswith(f"plinth: {variable}= is not set. Name the ")
+
+
 def test_exports_put_folders_before_the_present_path() -> None:
     lines = commands.shell_exports({"PATH": "/new:/old"}, {"PATH": "/old"})
     assert lines == ['export PATH=/new:"$PATH"']

@@ -1,0 +1,71 @@
+"""The command line: `python -m backup create|restore --stack STACK …`; make calls it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from backup import bundle, create, passphrase, restore
+from backup.stack import Stack
+from toolchain.console import Console
+from toolchain.errors import InterruptedRunError, ToolchainError
+
+
+def _create(arguments: argparse.Namespace, console: Console) -> None:
+    stack = Stack.read(arguments.stack)
+    secret = passphrase.read(ask=passphrase.terminal(), is_new=True)
+    made = create.create(stack, arguments.to, secret, console, pause=arguments.pause)
+    console.line(f"{made}")
+
+
+def _restore(arguments: argparse.Namespace, console: Console) -> None:
+    if arguments.secrets:
+        secret = passphrase.read(ask=passphrase.terminal(), is_new=False)
+        with bundle.opened(arguments.bundle, secret) as opened:
+            restore.restore_secrets(arguments.stack, opened, console)
+        console.paragraph(
+            f"Stack {arguments.stack} has the bundle's secrets. Go on with make up "
+            f"STACK={arguments.stack}, then restore the data with make restore."
+        )
+        return
+    stack = Stack.read(arguments.stack)
+    secret = passphrase.read(ask=passphrase.terminal(), is_new=False)
+    with bundle.opened(arguments.bundle, secret) as opened:
+        restore.restore(stack, opened, console, force=arguments.force)
+    console.line(f"Stack {arguments.stack} holds what {arguments.bundle} holds.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    grammar = argparse.ArgumentParser(prog="python -m backup", description=__doc__)
+    commands = grammar.add_subparsers(dest="command", required=True)
+    creation = commands.add_parser("create", help="write a bundle")
+    creation.add_argument("--to", type=Path, required=True, help="folder that takes the bundle")
+    creation.add_argument("--pause", action="store_true", help="stop what writes meanwhile")
+    restoration = commands.add_parser("restore", help="restore a bundle")
+    restoration.add_argument("--bundle", type=Path, required=True, help="what create wrote")
+    restoration.add_argument("--force", action="store_true", help="replace data that is there")
+    restoration.add_argument("--secrets", action="store_true", help="the generated secrets alone")
+    for command in (creation, restoration):
+        command.add_argument("--stack", required=True, help="which environment")
+    return grammar
+
+
+def main(words: list[str]) -> int:
+    """Run one command; a failure is printed as one line."""
+    arguments = _parser().parse_args(words)
+    console = Console()
+    try:
+        {"create": _create, "restore": _restore}[arguments.command](arguments, console)
+    except ToolchainError as error:
+        Console(sys.stderr).error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        interrupted = InterruptedRunError()
+        Console(sys.stderr).error(interrupted)
+        return interrupted.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
