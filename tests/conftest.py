@@ -1,39 +1,63 @@
-import pytest
+from __future__ import annotations
 
-from tests.running_stack import NAME, ROOT, RunningStack, run
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.running_stack import NAME, RunningStack, run
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 LAST = "test_destroy.py"
-USES_CONTAINERS = ("engine", "cli")
+STACK = "stack"
+FOLDERS_OF_GROUP = {
+    STACK: ("tests/e2e", "tests/infra"),
+    "drift": ("tests/drift",),
+    "backup": ("tests/backup",),
+    "preview_report": ("tests/preview_report",),
+    "service": ("tests/service",),
+    "images": ("tests/images",),
+    "gateway": ("tests/gateway",),
+    "docker_provider": ("tests/airgap/docker_provider",),
+    "language_host": ("tests/airgap/language_host",),
+}
+"""Tests that share what is costly to make: containers, a stack. The longest first."""
 
 
-def group(item: pytest.Item) -> str | None:
-    """Which tests share fixtures that are costly to make: one worker runs them all.
+def group(test: str) -> str:
+    """What runs on one worker: the group of a test's folder, or else its file.
 
-    Returns:
-        `stack` for whatever uses the stack `ci`; the folder of other tests with containers; None
-        for tests that any worker can run.
+    Args:
+        test: The test's node id: path from the checkout, `::`, and its name.
     """
-    if "stack" in getattr(item, "fixturenames", ()) or item.get_closest_marker("stack"):
-        return "stack"
-    if any(item.get_closest_marker(marker) for marker in USES_CONTAINERS):
-        return str(item.path.relative_to(ROOT / "tests").parent)
-    return None
+    file = PurePosixPath(test.partition("::")[0])
+    for name, folders in FOLDERS_OF_GROUP.items():
+        if any(file.is_relative_to(folder) for folder in folders):
+            return name
+    return str(file)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands whole groups to workers, in order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        name = group(item)
-        if name:
-            item.add_marker(pytest.mark.xdist_group(name))
-    # The longest first, so that no worker is left with them at the end. Whatever was selected, the
-    # stack is destroyed by the last test that uses it.
-    items.sort(key=lambda item: (order(item), item.path.name == LAST))
-
-
-def order(item: pytest.Item) -> int:
-    """0 for tests of the stack `ci`, 1 for other tests with containers, 2 for the rest."""
-    return {"stack": 0, None: 2}.get(group(item), 1)
+    # The longest groups first, so that no worker is left with one at the end. Whatever was
+    # selected, the stack is destroyed by the last test that uses it.
+    places = {name: place for place, name in enumerate(FOLDERS_OF_GROUP)}
+    items.sort(
+        key=lambda item: (places.get(group(item.nodeid), len(places)), item.path.name == LAST)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from toolchain.processes import last_lines, run_in_foreground, run_quietly
 SEED = paths.REPOSITORY / "database" / "seed" / "todos.sql"
 LOCKS = ("requirements", "requirements-dev", "services/requirements")
 # More than there are processors: the tests mostly wait for containers.
-TEST_WORKERS = ("--numprocesses=4", "--dist=loadgroup")
+TEST_WORKERS = ("--numprocesses=4", "--dist=loadscope", "--no-loadscope-reorder")
 OFFLINE = "not engine and not stack and not cli"
 CHECK_LOG_LINES = 200
 SCAN_COULD_NOT_LOOK = 2
