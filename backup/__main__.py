@@ -8,18 +8,18 @@ from pathlib import Path
 
 from backup import bundle, create, passphrase, restore
 from backup.stack import Stack
-from toolchain.console import Console
-from toolchain.errors import InterruptedRunError, ToolchainError
+from toolchain.console import Console, exit_code_of
 
 
-def _create(arguments: argparse.Namespace, console: Console) -> None:
+def _create(arguments: argparse.Namespace, console: Console) -> int:
     stack = Stack.read(arguments.stack)
     secret = passphrase.read(ask=passphrase.terminal(), is_new=True)
     made = create.create(stack, arguments.to, secret, console, pause=arguments.pause)
     console.line(f"{made}")
+    return 0
 
 
-def _restore(arguments: argparse.Namespace, console: Console) -> None:
+def _restore(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.secrets:
         secret = passphrase.read(ask=passphrase.terminal(), is_new=False)
         with bundle.opened(arguments.bundle, secret) as opened:
@@ -28,12 +28,13 @@ def _restore(arguments: argparse.Namespace, console: Console) -> None:
             f"Stack {arguments.stack} has the bundle's secrets. Go on with make up "
             f"STACK={arguments.stack}, then restore the data with make restore."
         )
-        return
+        return 0
     stack = Stack.read(arguments.stack)
     secret = passphrase.read(ask=passphrase.terminal(), is_new=False)
     with bundle.opened(arguments.bundle, secret) as opened:
         restore.restore(stack, opened, console, force=arguments.force)
     console.line(f"Stack {arguments.stack} holds what {arguments.bundle} holds.")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,17 +55,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: list[str]) -> int:
     """Run one command; a failure is printed as one line."""
     arguments = _parser().parse_args(words)
-    console = Console()
-    try:
-        {"create": _create, "restore": _restore}[arguments.command](arguments, console)
-    except ToolchainError as error:
-        Console(sys.stderr).error(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        interrupted = InterruptedRunError()
-        Console(sys.stderr).error(interrupted)
-        return interrupted.exit_code
-    return 0
+    command = {"create": _create, "restore": _restore}[arguments.command]
+    return exit_code_of(lambda: command(arguments, Console()))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from toolchain import (
     virtual_environment,
 )
 from toolchain import stack as stacks
-from toolchain.console import Console
+from toolchain.console import Console, exit_code_of
 from toolchain.errors import InterruptedRunError, ToolchainError
 from toolchain.processes import last_lines, run_in_foreground, run_quietly
 
@@ -495,17 +495,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit code; a failure is printed as one line."""
     parsed = parser().parse_args(arguments)
-    console = Console()
-    try:
+
+    def run() -> int:
         stacks.check_name(parsed.stack)
-        return COMMANDS[parsed.command][0](parsed, console)
-    except ToolchainError as error:
-        Console(sys.stderr).error(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        interrupted = InterruptedRunError()
-        Console(sys.stderr).error(interrupted)
-        return interrupted.exit_code
+        return COMMANDS[parsed.command][0](parsed, Console())
+
+    try:
+        return exit_code_of(run)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

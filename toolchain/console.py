@@ -16,10 +16,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from toolchain.errors import InterruptedRunError, ToolchainError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from toolchain.errors import ToolchainError
 
 WIDTH = 80
 TITLE_WIDTH = 22
@@ -156,3 +157,15 @@ class Console:
 
     def _coloured(self, text: str, colour: str) -> str:
         return f"{colour}{text}{PLAIN}" if self._has_colour else text
+
+
+def exit_code_of(run: Callable[[], int]) -> int:
+    """Run a command; a failure or an interruption is printed as one line."""
+    try:
+        return run()
+    except ToolchainError as error:
+        failure = error
+    except KeyboardInterrupt:
+        failure = InterruptedRunError()
+    Console(sys.stderr).error(failure)
+    return failure.exit_code

@@ -24,8 +24,9 @@ import pytest
 
 from backup import age, engine, mongo, objects
 from tests.backup import archive
-from tests.backup.checkout import PASSPHRASE, Checkout, Run
+from tests.backup.checkout import PASSPHRASE, Checkout, error
 from tests.backup.stores import BIG, DOCUMENTS, PASSWORD, REPORTER_PASSWORD, Stores
+from tests.checkout import Run
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
 
@@ -50,8 +51,8 @@ def up(checkout: Checkout, stack: str) -> Stores:
 
 
 def read(checkout: Checkout, stack: str) -> Stores:
-    printed = checkout.done("outputs", stack, SHOW_SECRETS="1")
-    return Stores(stack, json.loads(printed[printed.index("{") :]))
+    shown = checkout.target("outputs", stack, SHOW_SECRETS="1")
+    return Stores(stack, json.loads(shown.output))
 
 
 @pytest.fixture(scope="module")
@@ -331,14 +332,15 @@ def refusal(
     copy = tmp_path_factory.mktemp("refused") / bundle.name
     shutil.copy2(bundle, copy)
     change(copy)
-    yield reason, checkout.make("restore", "bakb", **{"FROM": str(copy), "FORCE": "1"} | arguments)
+    words = {"FROM": str(copy), "FORCE": "1", **arguments}
+    yield reason, checkout.target("restore", "bakb", **words)
     copy.unlink()
 
 
 def test_a_restore_that_cannot_be_done_is_refused(refusal: tuple[str, Run]) -> None:
     reason, run = refusal
     assert run.code != 0
-    assert re.search(reason, run.error), run.printed
+    assert re.search(reason, error(run)), run.printed
 
 
 def test_a_refusal_shows_no_traceback(refusal: tuple[str, Run]) -> None:
@@ -358,8 +360,8 @@ def test_after_all_refusals_everything_is_as_it_was(target: Stores, untouched: F
 
 
 def test_a_stack_that_is_not_up_is_refused(checkout: Checkout, bundle: Path) -> None:
-    run = checkout.make("restore", "bakc", FROM=str(bundle))
-    assert run.error == (
+    run = checkout.target("restore", "bakc", FROM=str(bundle))
+    assert error(run) == (
         "plinth: there is no stack bakc that is up. Bring it up first: make up STACK=bakc"
     )
 
@@ -368,8 +370,8 @@ def test_a_short_passphrase_makes_no_bundle(
     checkout: Checkout, target: Stores, tmp_path: Path
 ) -> None:
     assert target
-    run = checkout.make("backup", "bakb", TO=str(tmp_path), passphrase="short")
-    assert "the passphrase is too short (5 characters)" in run.error
+    run = checkout.target("backup", "bakb", TO=str(tmp_path), passphrase="short")
+    assert "the passphrase is too short (5 characters)" in error(run)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -377,12 +379,12 @@ def test_an_interrupted_backup_leaves_nothing_behind(
     checkout: Checkout, target: Stores, tmp_path: Path
 ) -> None:
     command = ("python3", "-m", "toolchain", "backup", "--stack", target.name, "--pause")
-    running = checkout.start(*command, "--to", str(tmp_path))
+    running = checkout.began(*command, "--to", str(tmp_path))
     while running.poll() is None and not list(tmp_path.iterdir()):
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    printed, _ = running.communicate()
-    assert "plinth: interrupted." in printed
+    _, errors = running.communicate()
+    assert "plinth: interrupted." in errors
     assert list(tmp_path.iterdir()) == []
     assert target.api("/rest/v1/kinds?select=mood") == [{"mood": "happy"}]
 
@@ -397,13 +399,13 @@ def failed(checkout: Checkout, untouched: Fingerprint, bundle: Path) -> Run:
     copy = bundle.with_name("impossible.tar.age")
     shutil.copy2(bundle, copy)
     archive.replace_rows(copy, PASSPHRASE, "public.todos", 3)
-    run = checkout.make("restore", "bakb", FROM=str(copy), FORCE="1")
+    run = checkout.target("restore", "bakb", FROM=str(copy), FORCE="1")
     copy.unlink()
     return run
 
 
 def test_a_failing_restore_says_why(failed: Run) -> None:
-    assert failed.error == (
+    assert error(failed) == (
         "plinth: database postgres could not be restored; it is as it was. "
         "Mend what PostgreSQL says above, then run this again."
     )

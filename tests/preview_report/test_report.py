@@ -5,9 +5,7 @@ one after the other, each is reported, none is applied.
 """
 
 import hashlib
-import os
-import shutil
-import subprocess
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +13,8 @@ from typing import Any
 
 import docker
 import pytest
-import yaml
 
-from tests.running_stack import ROOT
+from tests import checkout as checkouts
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
 
@@ -28,7 +25,6 @@ SETTINGS: dict[str, Any] = {
     "auth": {"autoconfirm": True},
     "mail": {"enabled": True, "port": 26011},
 }
-LONGEST_RUN_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -44,40 +40,26 @@ class Report:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the checkout, under git."""
+    """A copy of the checkout, under git, and the stack `reported` in it."""
 
-    folder: Path
+    copy: checkouts.Checkout
     engine: docker.DockerClient
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the copy, free of what the tests' own Pulumi was told."""
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")
-        }
-        folders = environment["PATH"].split(os.pathsep)
-        environment["PATH"] = os.pathsep.join(
-            folder for folder in folders if not Path(folder).is_relative_to(ROOT)
-        )
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**environment, "YES": "1"},
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_RUN_SECONDS,
-            check=False,
-        )
+    @property
+    def folder(self) -> Path:
+        """Where the copy is."""
+        return self.copy.folder
 
     def make(self, target: str) -> None:
         """Run make on the stack; it must end well."""
-        ended = self.run("make", "--no-print-directory", target, f"STACK={NAME}")
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+        ended = self.copy.make(NAME, target)
+        assert ended.code == 0, ended.printed
 
     def report(self) -> Report:
         """Report what the copy would change."""
         before = self.everything()
-        ended = self.run("python3", "-m", "toolchain", "report", "--stack", NAME)
-        return Report(ended.returncode, ended.stdout, ended.stderr, before, self.everything())
+        ended = self.copy.run("python3", "-m", "toolchain", "report", "--stack", NAME)
+        return Report(ended.code, ended.output, ended.errors, before, self.everything())
 
     def containers(self) -> frozenset[str]:
         """The stack's containers by id, so that a replaced one is another."""
@@ -100,9 +82,7 @@ class Checkout:
 
     def configure(self, **sections: dict[str, Any]) -> None:
         """Write the stack's file: the settings that work, with some sections replaced."""
-        config = {f"plinth:{key}": value for key, value in {**SETTINGS, **sections}.items()}
-        file = self.folder / f"Pulumi.{NAME}.yaml"
-        file.write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+        self.copy.configure(NAME, {**SETTINGS, **sections})
 
     def edit(self, name: str, before: str, after: str) -> None:
         """Replace a text in a file of the copy."""
@@ -116,26 +96,14 @@ class Checkout:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """The copy; its stack is destroyed in the end."""
     folder = tmp_path_factory.mktemp("checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    copy = Checkout(folder, docker.from_env())
+    copy = Checkout(checkouts.Checkout.copy(folder), docker.from_env())
     copy.configure()
     identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
     for command in (("init",), ("add", "--all"), (*identity, "commit", "--message", "base")):
-        ended = copy.run("git", *command)
-        assert ended.returncode == 0, ended.stderr
+        ended = copy.copy.run("git", *command)
+        assert ended.code == 0, ended.printed
     yield copy
-    copy.run("git", "checkout", ".")
+    copy.copy.run("git", "checkout", ".")
     copy.make("destroy")
     assert copy.containers() == frozenset()
 
@@ -223,10 +191,8 @@ def test_a_password_in_plain_text_is_not_shown(report: Callable[[str], Report]) 
 
 @pytest.mark.usefixtures("reports")
 def test_no_secret_of_the_stack_is_recorded(checkout: Checkout) -> None:
-    shown = checkout.run(
-        "make", "--no-print-directory", "outputs", f"STACK={NAME}", "SHOW_SECRETS=1", "NAME=redis"
-    )
-    password = yaml.safe_load(shown.stdout)["password"]
+    shown = checkout.copy.make(NAME, "outputs", "SHOW_SECRETS=1", "NAME=redis")
+    password = json.loads(shown.output)["password"]
     recorded = (checkout.folder / ".plinth" / "log" / f"{NAME}-report").rglob("*")
     assert [str(path) for path in recorded if password in path.read_text(encoding="utf-8")] == []
 
