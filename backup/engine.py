@@ -20,6 +20,8 @@ from toolchain.processes import capture, last_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_MOST_TRIES = 5
+_END_MARK = "(all of it)"
 _EVIDENCE_LINES = 4
 _CONNECT_SECONDS = 1.0
 
@@ -102,15 +104,23 @@ def program(
 def output(container: str, command: Sequence[str], failure: BackupError) -> bytes:
     """What a short program prints.
 
+    Under load an engine can lose what a program printed just before it ended, so an end mark is
+    printed after it, and a program whose mark is missing is run again: it must only read.
+
     Raises:
         BackupError: It ended with another code than 0: `failure` with what it said.
     """
-    with program(container, command) as running:
-        printed = running.stdout.read()
-        code, said = running.end()
-    if code != 0:
-        raise BackupError(failure.what, failure.mend, evidence=said)
-    return printed
+    said: tuple[str, ...] = ()
+    for _ in range(_MOST_TRIES):
+        marked = ["sh", "-c", f"\"$@\" && printf '{_END_MARK}'", "sh", *command]
+        with program(container, marked) as running:
+            printed = running.stdout.read()
+            code, said = running.end()
+        if code != 0:
+            break
+        if printed.endswith(_END_MARK.encode()):
+            return printed.removesuffix(_END_MARK.encode())
+    raise BackupError(failure.what, failure.mend, evidence=said)
 
 
 @contextlib.contextmanager

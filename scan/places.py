@@ -147,7 +147,8 @@ def networks_and_volumes(stack: str) -> Iterator[Place]:
 
 def run_logs(stack: str) -> Iterator[Place]:
     """What the Makefile's commands kept of their runs on the stack."""
-    for file in sorted(RUN_LOGS.glob(f"{stack}-*")):
+    kept = [found for top in RUN_LOGS.glob(f"{stack}-*") for found in (top, *top.rglob("*"))]
+    for file in sorted(found for found in kept if found.is_file()):
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             yield Place(f"file {file.relative_to(REPOSITORY)}", f"line {number}", line)
