@@ -101,6 +101,19 @@ def program(
         started.stop()
 
 
+def run(container: str, command: Sequence[str], failure: BackupError) -> None:
+    """Run a short program for what it does.
+
+    Raises:
+        BackupError: It ended with another code than 0: `failure` with what it said.
+    """
+    with program(container, command) as running:
+        running.stdout.read()
+        code, said = running.end()
+    if code != 0:
+        raise BackupError(failure.what, failure.mend, evidence=said)
+
+
 def output(container: str, command: Sequence[str], failure: BackupError) -> bytes:
     """What a short program prints.
 

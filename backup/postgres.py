@@ -60,6 +60,19 @@ def query(container: str, text: str, database: str = PLATFORM_DATABASE) -> list[
     return printed.decode().splitlines()
 
 
+def execute(container: str, statement: str) -> None:
+    """Run a statement that creates or drops a database.
+
+    Raises:
+        BackupError: The server refused.
+    """
+    engine.run(
+        container,
+        command(*_PSQL, "-d", PLATFORM_DATABASE, "-c", statement),
+        BackupError("a database could not be replaced", "Mend what PostgreSQL says above."),
+    )
+
+
 class _Snapshot:
     """A transaction in which everything stays as it was at its start."""
 
@@ -211,7 +224,7 @@ def restore(container: str, database: Database, content: ItemReader, roles_sql: 
     """
     present = {properties["name"] for properties in databases(container)}
     if database.name not in present:
-        query(container, database.creation)
+        execute(container, database.creation)
     existing = query(container, "select quote_ident(rolname) from pg_roles")
     with (
         engine.program(
@@ -249,7 +262,7 @@ def drop_others(container: str, kept: Collection[str]) -> None:
     for properties in databases(container):
         if properties["name"] not in kept:
             name = properties["name"].replace('"', '""')
-            query(container, f'drop database "{name}" with (force)')
+            execute(container, f'drop database "{name}" with (force)')
 
 
 def _write(stream: IO[bytes], text: bytes) -> None:
