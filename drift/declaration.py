@@ -12,16 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from airgap.docker_provider.inputs import ContainerInputs, NetworkInputs, VolumeInputs, parse
 from airgap.provider.values import SECRET_SIGNATURE, SIGNATURE_KEY
+from policies.resource_types import CONTAINER, IMAGE, NETWORK, REMOTE_IMAGE, STACK, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-CONTAINER = "docker:index/container:Container"
-NETWORK = "docker:index/network:Network"
-VOLUME = "docker:index/volume:Volume"
-IMAGE = "docker:index/image:Image"
-REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage"
-STACK = "pulumi:pulumi:Stack"
 
 SHORTEST_SECRET = 16
 """Shorter texts inside a secret are ordinary words: a port, a user's name."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from docker.errors import ImageNotFound, NotFound
 
+from toolchain.containers import STACK_LABEL
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import docker
-
-STACK_LABEL = "plinth.stack"
 
 Inspection = dict[str, Any]
 """JSON of the engine's API, as `docker inspect` prints it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drift.finding import Finding, Remedy
-from toolchain import failure, paths
+from toolchain import engine_events, failure, paths
 from toolchain import stack as stacks
 from toolchain.errors import ToolchainError
 from toolchain.processes import capture, last_lines
@@ -95,8 +95,7 @@ def changes(events: str) -> list[Change]:
 
 
 def _metadata(events: str) -> Iterator[dict[str, Any]]:
-    for line in events.splitlines():
-        event = json.loads(line)
+    for event in engine_events.parse(events):
         for name in _EVENTS:
             if name in event:
                 yield event[name]["metadata"]
@@ -106,7 +105,9 @@ def refresh_findings(found: Iterable[Change], reported: Iterable[str]) -> list[F
     """What Pulumi's refresh sees of resources that nothing else was found about."""
     known = set(reported)
     return [
-        Finding(change.resource, "Pulumi's refresh", "as in the state", _words(change), _UPDATE)
+        Finding(
+            change.resource, "Pulumi's refresh", "as in the state", _words(change), Remedy.UPDATE
+        )
         for change in found
         if change.resource not in known
     ]
@@ -124,9 +125,6 @@ def unapplied_findings(found: Iterable[Change]) -> list[Finding]:
         )
         for change in found
     ]
-
-
-_UPDATE = Remedy.UPDATE
 
 
 def _words(change: Change) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from policies.resource_types import CONTAINER, IMAGE, NETWORK, REMOTE_IMAGE, TAG, VOLUME
 from preview_report.disclosure import NOTES, SECRET, shown
+from toolchain.containers import COMPONENT_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from preview_report.recording import Step
 
-CONTAINER: Final = "docker:index/container:Container"
-VOLUME: Final = "docker:index/volume:Volume"
-COMPONENT_LABEL: Final = "plinth.component"
 ROLE_LABEL: Final = "plinth.role"
 
 OPERATIONS: Final[Mapping[str, str]] = {
@@ -29,10 +28,10 @@ OPERATIONS: Final[Mapping[str, str]] = {
 KINDS: Final[Mapping[str, str]] = {
     CONTAINER: "container",
     VOLUME: "volume",
-    "docker:index/network:Network": "network",
-    "docker:index/image:Image": "image",
-    "docker:index/remoteImage:RemoteImage": "image",
-    "docker:index/tag:Tag": "image",
+    NETWORK: "network",
+    IMAGE: "image",
+    REMOTE_IMAGE: "image",
+    TAG: "image",
 }
 IDENTIFYING: Final = ("label", "containerPath", "file", "internal", "name")
 """By which member an entry of a list is told from the others: labels, mounts, files, ports,

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from preview_report.changes import (
-    COMPONENT_LABEL,
-    CONTAINER,
-    VOLUME,
-    component_of,
-    is_file_carrier,
-    labels,
-)
+from policies.resource_types import CONTAINER, VOLUME
+from preview_report.changes import component_of, is_file_carrier, labels
 from preview_report.disclosure import UNKNOWN, shown
 from preview_report.images import program_version
+from toolchain.containers import COMPONENT_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from infra import catalog
-from preview_report.changes import CONTAINER, component_of, is_file_carrier
+from policies.resource_types import CONTAINER, IMAGE, REMOTE_IMAGE
+from preview_report.changes import component_of, is_file_carrier
 from preview_report.disclosure import UNKNOWN, shown
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from preview_report.recording import Step
 
-BUILT: Final = "docker:index/image:Image"
-PULLED: Final = "docker:index/remoteImage:RemoteImage"
 _CONTENT_HASH = re.compile(rf"-[0-9a-f]{{{12}}}$")
 
 
@@ -74,12 +73,12 @@ def _declared(steps: tuple[Step, ...]) -> Mapping[str, str]:
     built = {
         step.name.removesuffix("-image"): step.inputs().get("imageName")
         for step in steps
-        if step.type == BUILT
+        if step.type == IMAGE
     }
     pulled = {
         step.name.removesuffix("-image"): step.inputs().get("name")
         for step in steps
-        if step.type == PULLED
+        if step.type == REMOTE_IMAGE
     }
     references = {
         component: pulled.get(component) or built.get(catalog.image_name(component))

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from toolchain import engine_events
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 DIGEST_FILE = "preview.json"
@@ -135,16 +137,6 @@ def plain(message: str) -> str:
     return _COLOUR_TAG.sub("", message).strip()
 
 
-def _events(log: str) -> Iterator[Mapping[str, Any]]:
-    for line in log.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # the last line of a run that was killed
-        if isinstance(event, dict):
-            yield event
-
-
 def _digest(text: str) -> Mapping[str, Any]:
     # A warning of the CLI may stand before the document.
     start = text.find("{")
@@ -166,7 +158,7 @@ def parse(digest: str, log: str, errors: str) -> Preview:
     Raises:
         RecordingError: The digest is not what Pulumi writes.
     """
-    events = list(_events(log))
+    events = list(engine_events.parse(log))
     ends: list[Mapping[str, Any]] = [
         each["summaryEvent"] for each in events if each.get("summaryEvent")
     ]

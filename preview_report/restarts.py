@@ -7,13 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from preview_report.changes import (
-    COMPONENT_LABEL,
-    CONTAINER,
-    is_file_carrier,
-    is_one_shot,
-    labels,
-)
+from policies.resource_types import CONTAINER
+from preview_report.changes import is_file_carrier, is_one_shot, labels
+from toolchain.containers import COMPONENT_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from policies.listed_secrets import LABEL
 from scan.search import Place, texts
+from toolchain.containers import STACK_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 RUN_LOGS: Final = REPOSITORY / ".plinth" / "log"
-_STACK_LABEL: Final = "plinth.stack"
 _LONGEST_SECONDS: Final = 600
 
 
@@ -95,7 +95,7 @@ def outputs(stack: str) -> Iterator[Place]:
 
 
 def _labelled(stack: str, *listing: str) -> list[str]:
-    return _docker(*listing, "--filter", f"label={_STACK_LABEL}={stack}").split()
+    return _docker(*listing, "--filter", f"label={STACK_LABEL}={stack}").split()
 
 
 def container_places(inspected: Mapping[str, Any]) -> Iterator[Place]:

@@ -45,12 +45,16 @@ class Container:
         """Whether its log is worth showing."""
         if self.health == "unhealthy" or self.status in {"restarting", "dead"}:
             return True
-        return self.status == "exited" and self.exit_code != 0
+        return self._ended_badly
 
     @property
     def is_failed_one_shot(self) -> bool:
         """Whether it should have ended well and did not."""
-        return not self.keeps_running and self.status == "exited" and self.exit_code != 0
+        return not self.keeps_running and self._ended_badly
+
+    @property
+    def _ended_badly(self) -> bool:
+        return self.status == "exited" and self.exit_code != 0
 
 
 def parse(inspected: str) -> list[Container]:

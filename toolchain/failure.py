@@ -6,12 +6,11 @@ secrets already (https://www.pulumi.com/docs/iac/concepts/diagnostics/).
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolchain import containers
+from toolchain import containers, engine_events
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
@@ -67,11 +66,7 @@ class Problem:
 def problems(events: str) -> list[Problem]:
     """The errors in an event log, in order and without repetition."""
     found: list[Problem] = []
-    for line in events.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # the last line of a run that was killed
+    for event in engine_events.parse(events):
         diagnostic = event.get("diagnosticEvent")
         violation = event.get("policyEvent")
         if diagnostic and diagnostic.get("severity") == "error":

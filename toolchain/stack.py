@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolchain import containers, failure, paths
+from toolchain import containers, engine_events, failure, paths
 from toolchain.errors import ToolchainError
 from toolchain.processes import capture, last_lines, run_in_foreground
 
@@ -223,8 +223,8 @@ def has_changes(events: str) -> bool:
     Args:
         events: one JSON object a line. Without a summary the answer is yes.
     """
-    for line in reversed(events.splitlines()):
-        summary = json.loads(line).get("summaryEvent")
+    for event in reversed(list(engine_events.parse(events))):
+        summary = event.get("summaryEvent")
         if summary is not None:
             return bool(set(summary.get("resourceChanges") or ()) - {"same"})
     return True

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from drift import declaration
+from policies import resource_types
 
 SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 PASSWORD = "correct-horse-battery"
@@ -53,15 +54,15 @@ def deployment() -> dict[str, Any]:
                 outputs={"result": secret("of-a-generator-1234")},
             ),
             resource(
-                declaration.IMAGE,
+                resource_types.IMAGE,
                 "redis-image",
                 inputs=image,
                 outputs={"repoDigest": "sha256:1234"},
             ),
-            resource(declaration.VOLUME, "redis-files-volume", inputs={"name": "v"}),
-            resource(declaration.CONTAINER, "redis-files", inputs=carrier),
-            resource(declaration.CONTAINER, "redis", inputs=server),
-            resource(declaration.CONTAINER, "old", inputs={"name": "x"}, delete=True),
+            resource(resource_types.VOLUME, "redis-files-volume", inputs={"name": "v"}),
+            resource(resource_types.CONTAINER, "redis-files", inputs=carrier),
+            resource(resource_types.CONTAINER, "redis", inputs=server),
+            resource(resource_types.CONTAINER, "old", inputs={"name": "x"}, delete=True),
         ]
     }
 
