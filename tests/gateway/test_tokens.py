@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from .conftest import FOREIGN_KEY, LEGACY_SECRET, SIGNING_KEY, access_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
 
     from .conftest import Gateway
@@ -43,27 +45,29 @@ def _hs256_by_public_key() -> str:
     return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
-INVALID_TOKENS = {
-    "expired": access_token(exp=int(time.time()) - 60),
-    "never expires": access_token(exp=None),
-    "not yet valid": access_token(nbf=int(time.time()) + 600),
-    "algorithm none": _with_header(alg="none").rsplit(".", 1)[0] + ".",
-    "algorithm None, signature kept": _with_header(alg="None"),
-    "HS256 by the public key": _hs256_by_public_key(),
-    "header changed": _with_header(alg="ES256", kid=SIGNING_KEY.identifier, typ="at+jwt"),
-    "foreign key": access_token(FOREIGN_KEY.private, key_id=FOREIGN_KEY.identifier),
-    "foreign key under our id": access_token(FOREIGN_KEY.private),
-    "our key under another id": access_token(key_id="unknown"),
-    "other audience": access_token(aud="storage"),
-    "no audience": access_token(aud=None),
-    "other issuer": access_token(iss="https://elsewhere.example"),
-    "no role": access_token(role=None),
-    "role of no one": access_token(role="postgres"),
-    "role is a list": access_token(role=["service_role"]),
-    "not a token": "abc",
-    "two dots only": "..",
-    "token and more": f"{access_token()},Bearer x",
-    "null": "null",
+# Made when a test asks: a token that was made with the module would have expired by the time
+# that a long run comes here, and would be refused for that.
+INVALID_TOKENS: dict[str, Callable[[], str]] = {
+    "expired": lambda: access_token(exp=int(time.time()) - 60),
+    "never expires": lambda: access_token(exp=None),
+    "not yet valid": lambda: access_token(nbf=int(time.time()) + 600),
+    "algorithm none": lambda: _with_header(alg="none").rsplit(".", 1)[0] + ".",
+    "algorithm None, signature kept": lambda: _with_header(alg="None"),
+    "HS256 by the public key": _hs256_by_public_key,
+    "header changed": lambda: _with_header(alg="ES256", kid=SIGNING_KEY.identifier, typ="at+jwt"),
+    "foreign key": lambda: access_token(FOREIGN_KEY.private, key_id=FOREIGN_KEY.identifier),
+    "foreign key under our id": lambda: access_token(FOREIGN_KEY.private),
+    "our key under another id": lambda: access_token(key_id="unknown"),
+    "other audience": lambda: access_token(aud="storage"),
+    "no audience": lambda: access_token(aud=None),
+    "other issuer": lambda: access_token(iss="https://elsewhere.example"),
+    "no role": lambda: access_token(role=None),
+    "role of no one": lambda: access_token(role="postgres"),
+    "role is a list": lambda: access_token(role=["service_role"]),
+    "not a token": lambda: "abc",
+    "two dots only": lambda: "..",
+    "token and more": lambda: f"{access_token()},Bearer x",
+    "null": lambda: "null",
 }
 
 
@@ -86,7 +90,7 @@ def test_token_without_key_id_passes(client: httpx.Client, publishable: dict[str
 def test_invalid_token_is_refused(
     client: httpx.Client, publishable: dict[str, str], name: str
 ) -> None:
-    headers = {**publishable, "Authorization": f"Bearer {INVALID_TOKENS[name]}"}
+    headers = {**publishable, "Authorization": f"Bearer {INVALID_TOKENS[name]()}"}
     answer = client.get("/rest/v1/todos", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_token")
 
@@ -97,7 +101,7 @@ def test_invalid_token_is_refused_beside_the_secret_key(
 ) -> None:
     headers = {
         "apikey": gateway.key("secret"),
-        "Authorization": f"Bearer {INVALID_TOKENS[name]}",
+        "Authorization": f"Bearer {INVALID_TOKENS[name]()}",
     }
     assert client.get("/auth/v1/admin/users", headers=headers).status_code == 401
 

@@ -175,7 +175,8 @@ def test_content_that_is_not_authentic_is_not_given_out(
     three_chunks: tuple[bytes, list[bytes]],
 ) -> None:
     head, chunks = three_chunks
-    file = io.BytesIO(head + chunks[0] + b"\0" + chunks[1][1:] + chunks[2])
+    changed = bytes([chunks[1][0] ^ 1]) + chunks[1][1:]
+    file = io.BytesIO(head + chunks[0] + changed + chunks[2])
     reader = age.Reader(file, age.read_header(file).file_key(PASSPHRASE))
     assert reader.read(2 * CHUNK) == b"a" * CHUNK
     with pytest.raises(age.DamagedError):
