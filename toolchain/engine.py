@@ -106,11 +106,17 @@ def _machine_mtu() -> int:
 
 
 def process_name(pid: int, proc: Path = Path("/proc")) -> str | None:
-    """The command name of a running process, or None where it is gone."""
+    """The command name of a running process, or None where it has ended.
+
+    A process that has ended keeps its entry, in state Z, until its parent has asked for its exit
+    code: for ever, in a container whose first process asks nobody. Source: proc(5), `stat`.
+    """
     try:
-        return (proc / str(pid) / "comm").read_text(encoding="utf-8").strip()
+        text = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+    name, _, rest = text.partition("(")[2].rpartition(")")
+    return None if rest.split()[0] in {"Z", "X"} else name
 
 
 def stale_files(run: Path, proc: Path = Path("/proc")) -> list[Path]:

@@ -130,9 +130,9 @@ def test_the_checkouts_own_pulumi_home_hides_no_login(tmp_path: Path) -> None:
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
     folder = tmp_path / "proc"
-    for pid, name in ((100, "pulumi"), (200, "bash")):
+    for pid, name, state in ((100, "pulumi", "S"), (200, "bash", "S"), (400, "pulumi", "Z")):
         (folder / str(pid)).mkdir(parents=True)
-        (folder / str(pid) / "comm").write_text(f"{name}\n", encoding="utf-8")
+        (folder / str(pid) / "stat").write_text(f"{pid} ({name}) {state} 1 1", encoding="utf-8")
     return folder
 
 
@@ -148,6 +148,7 @@ def locks(state: Path) -> Path:
     [
         pytest.param({"pid": 100, "hostname": "here"}, False, id="run goes on"),
         pytest.param({"pid": 300, "hostname": "here"}, True, id="process gone"),
+        pytest.param({"pid": 400, "hostname": "here"}, True, id="process ended, not yet asked for"),
         pytest.param({"pid": 200, "hostname": "here"}, True, id="id taken by another program"),
         pytest.param({"pid": 300, "hostname": "elsewhere"}, False, id="another machine"),
         pytest.param({}, True, id="half written"),

@@ -55,7 +55,7 @@ def proc(tmp_path: Path) -> Path:
     folder = tmp_path / "proc"
     for pid, name in ((10, "dockerd"), (20, "containerd"), (30, "bash")):
         (folder / str(pid)).mkdir(parents=True)
-        (folder / str(pid) / "comm").write_text(f"{name}\n", encoding="ascii")
+        (folder / str(pid) / "stat").write_text(f"{pid} ({name}) S 1 1", encoding="ascii")
     return folder
 
 
