@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
+from starlette.requests import Request  # noqa: TC002  (FastAPI reads the annotation)
 from starlette.responses import JSONResponse, Response
 
 from services.shared.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from fastapi import FastAPI
 
     from services.shared.metrics import Metrics
 
@@ -32,10 +35,16 @@ class Dependency:
     check: Callable[[], Awaitable[None]]
 
 
+def withdraw(application: FastAPI) -> None:
+    """Answer from now on that the service is not ready: it has been told to stop."""
+    application.state.withdrawn = True
+
+
 def health_router(dependencies: Sequence[Dependency], metrics: Metrics) -> APIRouter:
     """Routes by which the engine and Prometheus look at the service.
 
-    Live says that the process answers, ready that its dependencies do: 200 or 503.
+    Live says that the process answers. Ready says with 200 or 503 whether it wants requests: it
+    stays, and its dependencies answer.
     """
     router = APIRouter(tags=["health"])
 
@@ -44,8 +53,10 @@ def health_router(dependencies: Sequence[Dependency], metrics: Metrics) -> APIRo
         return JSONResponse({"status": "ok"})
 
     @router.get("/health/ready")
-    async def ready() -> JSONResponse:
+    async def ready(request: Request) -> JSONResponse:
         details = await asyncio.gather(*map(_state, dependencies))
+        if getattr(request.app.state, "withdrawn", False):
+            details.append({"name": "process", "status": "unavailable", "error": "told to stop"})
         if any(detail["error"] is not None for detail in details):
             return JSONResponse({"status": "degraded", "details": details}, status_code=503)
         return JSONResponse({"status": "ok"})

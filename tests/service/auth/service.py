@@ -116,7 +116,7 @@ def free_port() -> int:
 def running_service(
     database: Mapping[str, str], log: Path, settings: Mapping[str, str] | None = None
 ) -> Iterator[AuthService]:
-    """Start the service, wait until it is ready, and end it with SIGTERM."""
+    """Start the service, wait until it is ready, and end it at once, as Ctrl-C does."""
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -140,7 +140,7 @@ def running_service(
             wait_until_ready(service)
             yield service
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
 
 

@@ -192,6 +192,19 @@ def test_the_service_ends_with_0_on_sigterm(
     assert code == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/health/ready", 503), ("/health/live", 200), ("/settings", 200)]
+)
+def test_a_service_that_was_told_to_stop_only_says_that_it_is_not_ready(
+    database_environment: dict[str, str], tmp_path: Path, path: str, status: int
+) -> None:
+    with running_service(database_environment, tmp_path / "auth.log") as running:
+        running.process.send_signal(signal.SIGTERM)
+        answer = running.request("GET", path)
+
+    assert answer.status_code == status
+
+
 def test_unsupported_settings_of_gotrue_are_named_once(
     database_environment: dict[str, str], tmp_path: Path
 ) -> None:
