@@ -1,4 +1,5 @@
--- Swaps the caller's API key for the internal token of its role, or refuses the request.
+-- Swaps the caller's API key for the internal token of its role, or refuses the request. Says of a
+-- request that only reads that it may be sent again.
 -- Defined above this text: TOKEN_BY_KEY (key to `Bearer <token>`), TOKEN_BY_AUTHORIZATION
 -- (`Bearer <key>` to `Bearer <token>`), KEY_REQUIRED and KEY_IN_QUERY.
 
@@ -37,6 +38,10 @@ local function token_authorization(authorization)
   return scheme and scheme:lower() == "bearer" and "Bearer " .. token or nil
 end
 
+local READS = { GET = true, HEAD = true, OPTIONS = true }
+-- A container that ends drops what it is answering; one whose database is away answers 503.
+local REPEATED_READ = "reset,retriable-status-codes"
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   local key = headers:get("apikey")
@@ -72,5 +77,8 @@ function envoy_on_request(handle)
   token = token or authorization or key_token
   if token and token ~= presented then
     headers:replace("authorization", token)
+  end
+  if READS[headers:get(":method")] then
+    headers:replace("x-envoy-retry-on", REPEATED_READ)
   end
 end

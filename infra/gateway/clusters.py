@@ -10,28 +10,41 @@ from infra.gateway.xds import Json, typed
 if TYPE_CHECKING:
     from infra.gateway.routes import Route
 
-_CONNECT_TIMEOUT = "2s"
+_CONNECT_TIMEOUT = "1s"
+"""A container that has just gone leaves an address that nobody answers for."""
+
 _NAME_REFRESH = "2s"
 _IDLE_TIMEOUT = "4s"
 """Below the 5 seconds after which uvicorn closes an idle connection: the gateway closes first, so
 that no request is sent into a connection that is just being closed."""
 
+_HEALTH_INTERVAL = "1s"
+"""A component that is told to stop says that it is not ready, and goes on for longer than this
+(services/shared/server.py): by then no request is sent to it."""
+
+_REQUESTS = 1024
+
 
 def clusters(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
     """One cluster per component of the given routes, in the table's order."""
-    upstreams = {
-        route.component: settings.upstreams.get(
-            route.component, Upstream(host=route.component, port=route.port)
-        )
-        for route in routes
+    first_routes: dict[str, Route] = {}
+    for route in routes:
+        first_routes.setdefault(route.component, route)
+    return [_cluster(route, settings) for route in first_routes.values()]
+
+
+def _cluster(route: Route, settings: GatewaySettings) -> Json:
+    component = route.component
+    upstream = settings.upstreams.get(
+        component, Upstream(host=component, port=route.port, health_port=route.health_port)
+    )
+    endpoint = {
+        "address": {"socket_address": {"address": upstream.host, "port_value": upstream.port}},
+        "health_check_config": {"port_value": upstream.health_port or upstream.port},
     }
-    return [_cluster(component, upstream) for component, upstream in upstreams.items()]
-
-
-def _cluster(component: str, upstream: Upstream) -> Json:
-    address = {"socket_address": {"address": upstream.host, "port_value": upstream.port}}
     return {
         "name": component,
+        # The name stands for every container of the component: two while one replaces another.
         # A restarted container may come back under another address.
         "cluster_type": {
             "name": "envoy.cluster.dns",
@@ -42,20 +55,31 @@ def _cluster(component: str, upstream: Upstream) -> Json:
                 dns_lookup_family="V4_PREFERRED",
             ),
         },
-        # The gateway answers 503 for a component that is away instead of not starting.
-        "wait_for_warm_on_init": False,
         "connect_timeout": _CONNECT_TIMEOUT,
         "load_assignment": {
             "cluster_name": component,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
         },
+        # Where one of two containers is not ready, the other gets every request. Where none is,
+        # requests are sent all the same (Envoy's panic mode): the component's own answer says more
+        # than a refusal of the gateway would.
+        "health_checks": [
+            {
+                "timeout": _HEALTH_INTERVAL,
+                "interval": _HEALTH_INTERVAL,
+                "no_traffic_interval": _HEALTH_INTERVAL,
+                "healthy_threshold": 1,
+                "unhealthy_threshold": 3,
+                "http_health_check": {"path": route.health_path},
+            }
+        ],
         "circuit_breakers": {
             "thresholds": [
                 {
                     "max_connections": 512,
                     "max_pending_requests": 512,
-                    "max_requests": 1024,
-                    "max_retries": 8,
+                    "max_requests": _REQUESTS,
+                    "max_retries": _REQUESTS,
                 }
             ]
         },

@@ -46,6 +46,8 @@ _IDENTITY_HEADER_PREFIXES = (
     "x-authenticated-",
     "x-auth-request-",
     "x-jwt-",
+    # The router's own: they would change time limits and repetitions.
+    "x-envoy-",
 )
 _IDENTITY_HEADERS = (
     "x-user",

@@ -73,6 +73,12 @@ class Route:
     upstream_prefix: str = "/"
     """What stands in place of `prefix` + `/` in the path that the component sees."""
 
+    health_path: str = "/health/ready"
+    """Answered by the component with 200 while it wants requests."""
+
+    health_port: int | None = None
+    """Where the component answers `health_path`; None for `port`."""
+
     websocket: bool = False
     """Whether connections may upgrade. Browsers cannot set headers then, so the API key may
     come as query parameter `apikey`."""
@@ -131,6 +137,8 @@ ROUTES: tuple[Route, ...] = (
         description="REST interface of PostgreSQL",
         requests_per_minute=180,
         timeout_seconds=60,
+        health_path="/ready",
+        health_port=3001,
         rules=(PathRule("/", Access.SERVICE_ROLE, exact=True),),
     ),
 )

@@ -53,6 +53,8 @@ class Upstream(BaseModel):
 
     host: str = Field(min_length=1)
     port: int = Field(ge=1, le=65535)
+    health_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where it says whether it is ready; None for `port`."""
 
 
 class GatewaySettings(BaseModel):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infra.gateway import filters
 from infra.gateway.errors import METADATA_NAMESPACE
 from infra.gateway.routes import HEALTH_PATH, Access, PathRule, Route
-from infra.gateway.xds import DISABLED, Json, http_filter_message
+from infra.gateway.xds import DISABLED, Json, http_filter_message, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +51,6 @@ _UNCHECKED = (
     filters.BODY,
 )
 """Filters that have no part in an answer of the gateway's own."""
-
-_RETRIED_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _UPSTREAM_HEADERS_REMOVED = (
     # The gateway alone says which origins may read an answer.
@@ -199,13 +197,22 @@ def _role_override(rules: Json) -> Json:
 
 
 def _retry_policy() -> Json:
-    # Both conditions mean that the component has not seen the request.
     return {
-        "retry_on": "connect-failure,reset-before-request",
-        "num_retries": 1,
-        "retriable_request_headers": [
-            {"name": ":method", "string_match": {"exact": method}} for method in _RETRIED_METHODS
+        # Each of these means that the component has not seen the request, so that any request may
+        # be sent again. The script of the filters adds more for a request that only reads.
+        "retry_on": "connect-failure,reset-before-request,refused-stream",
+        "retriable_status_codes": [503],
+        # One container may be on its way out while another is not up yet.
+        "num_retries": 2,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": typed(
+                    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+                ),
+            }
         ],
+        "host_selection_retry_max_attempts": 3,
     }
 
 

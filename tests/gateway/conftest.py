@@ -31,7 +31,7 @@ from infra.gateway.routes import ROUTES, Route
 from infra.gateway.settings import ApiKey, GatewaySettings, Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ISSUER = "http://gateway.test/auth/v1"
 ORIGIN = "https://app.example.org"
@@ -81,7 +81,17 @@ SOCKET = Route(
     timeout_seconds=0,
     websocket=True,
 )
-TEST_ROUTES = (*ROUTES, LIMITED, SMALL, DOWN, SOCKET)
+TWIN = Route(
+    name="twin",
+    prefix="/twin/v1",
+    component="twin",
+    port=1,
+    profile="core",
+    description="A component with two containers, where a test has them",
+    requests_per_minute=1_000_000,
+    timeout_seconds=5,
+)
+TEST_ROUTES = (*ROUTES, LIMITED, SMALL, DOWN, SOCKET, TWIN)
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -190,7 +200,12 @@ def start_gateway(
     stops: list[Callable[[], None]] = []
     binary = os.environ.get("PLINTH_ENVOY")
 
-    def start(**changes: Any) -> Gateway:
+    def start(
+        *,
+        hosts: Sequence[tuple[str, str]] = (),
+        upstreams: Mapping[str, Upstream] = {},
+        **changes: Any,
+    ) -> Gateway:
         folder = tmp_path_factory.mktemp("gateway") / "files"
         folder.mkdir(mode=0o755)
         upstream_host = "127.0.0.1" if binary else "host.docker.internal"
@@ -204,6 +219,8 @@ def start_gateway(
                     "auth": upstream,
                     "rest": upstream,
                     "down": Upstream(host="127.0.0.1", port=1),
+                    "twin": Upstream(host="127.0.0.1", port=1),
+                    **upstreams,
                 },
                 **changes,
             }
@@ -214,7 +231,7 @@ def start_gateway(
             running = _start_process(Path(binary), folder, settings)
         else:
             image = request.getfixturevalue("gateway_image")
-            running = start_container(image, folder, settings)
+            running = start_container(image, folder, settings, hosts)
         stops.append(running.stop)
         wait_until_it_answers(running.port, running.read_log)
         return Gateway(running.port, settings, running.read_log)
@@ -334,7 +351,9 @@ def _start_process(binary: Path, folder: Path, settings: GatewaySettings) -> Run
     return RunningContainer(str(process.pid), settings.listen_port, log.read_text, stop)
 
 
-def start_container(image: str, folder: Path, settings: GatewaySettings) -> RunningContainer:
+def start_container(
+    image: str, folder: Path, settings: GatewaySettings, hosts: Sequence[tuple[str, str]] = ()
+) -> RunningContainer:
     """Start a gateway as the program does: read-only, without privileges."""
     for file in folder.iterdir():
         file.chmod(0o644)
@@ -343,6 +362,7 @@ def start_container(image: str, folder: Path, settings: GatewaySettings) -> Runn
         "--security-opt=no-new-privileges:true", "--memory=256m",
         f"--volume={folder}:{FILES_DIRECTORY}:ro",
         "--add-host=host.docker.internal:host-gateway",
+        *(f"--add-host={name}:{address}" for name, address in hosts),
         f"--publish=127.0.0.1::{settings.listen_port}",
         image, *runtime.command(settings.admin_port),
     )  # fmt: skip
