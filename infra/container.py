@@ -87,6 +87,21 @@ class ContainerSpec:
     stop_grace_seconds: int = 10
     one_shot: bool = False
     """Runs to its end once, and again when its specification changes."""
+    overlaps: bool = False
+    """A replacement serves beside it before it goes, so that no request is lost. For a component
+    that keeps nothing and publishes nothing: a volume and a port of the host can be taken once."""
+
+    def __post_init__(self) -> None:
+        """Refuse an overlap that could not work.
+
+        Raises:
+            ValueError: Two of the containers would claim the same volume, port or work.
+        """
+        if self.overlaps and (self.volumes or self.ports or self.one_shot):
+            raise ValueError(
+                f"{self.component}: a container with volumes or published ports, or a one-shot, "
+                "cannot overlap with its replacement"
+            )
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,7 @@ class Site:
     protect_data: bool
 
     def name(self, component: str) -> str:
-        """Name on the engine."""
+        """Name on the engine, of what is there once at a time."""
         return f"plinth-{self.stack}-{component}"
 
     def labels(self, component: str) -> dict[str, str]:
@@ -242,7 +257,9 @@ class ContainerService(pulumi.ComponentResource):
         spec = self._spec
         return docker.Container(
             spec.component,
-            name=self._site.name(spec.component),
+            # Without one, Pulumi makes a new name for each replacement: `pulumi:autonaming` in
+            # Pulumi.yaml has the pattern.
+            name=None if spec.overlaps else self._site.name(spec.component),
             image=spec.image,
             command=list(spec.command) or None,
             hostname=spec.component,
@@ -288,8 +305,9 @@ class ContainerService(pulumi.ComponentResource):
             wait_timeout=None if spec.one_shot else _HEALTH_WAIT_SECONDS,
             labels=_container_labels(self._labels()),
             opts=self._options(
-                # The name and the host's ports can only be taken once.
-                delete_before_replace=True,
+                # A fixed name and the host's ports can only be taken once. The provider asks for
+                # this itself unless it is told otherwise.
+                delete_before_replace=not spec.overlaps,
                 depends_on=list(needed),
             ),
         )
@@ -307,7 +325,7 @@ class ContainerService(pulumi.ComponentResource):
         spec = self._spec
         return pulumi.Output.from_input(
             {
-                "container": self._site.name(spec.component),
+                "container": self.container.name,
                 "image": spec.image,
                 "networks": [self._site.name(network) for network in spec.networks],
                 "ports": [

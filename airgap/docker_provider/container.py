@@ -136,7 +136,7 @@ class ContainerType:
 
     def check(self, operation: Operation, inputs: Values, old_inputs: Values) -> Values:
         """See `ResourceType.check`."""
-        named, made = defaults.with_name(inputs, operation.name, old_inputs)
+        named, made = defaults.with_name(inputs, operation, old_inputs)
         filled = defaults.fill(named, defaults.CONTAINER)
         check(ContainerInputs, filled)
         _check_durations(filled)

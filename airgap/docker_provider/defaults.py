@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from airgap.provider.resource import Operation
 from airgap.provider.values import Value, Values
 
 DEFAULTS_KEY: Final = "__defaults"
@@ -77,18 +78,20 @@ def _fill_value(key: str, value: Value) -> Value:
             return value
 
 
-def with_name(inputs: Values, resource_name: str, old_inputs: Values) -> tuple[Values, bool]:
+def with_name(inputs: Values, operation: Operation, old_inputs: Values) -> tuple[Values, bool]:
     """Return the inputs with a name, and whether the name was made here.
 
-    The name of an earlier check is kept, so that it does not change from run to run.
+    The name of an earlier check is kept, so that it does not change from run to run. A new one is
+    what the engine proposes (the project's `pulumi:autonaming`), else made from the resource's.
     """
     if inputs.get("name") is not None:
         return inputs, False
     recorded = old_inputs.get(DEFAULTS_KEY)
     made_before = isinstance(recorded, list) and "name" in recorded
+    if made_before:
+        return {**inputs, "name": old_inputs["name"]}, True
     suffix = secrets.token_hex(_SUFFIX_BYTES)[:_SUFFIX_LENGTH]
-    name = old_inputs["name"] if made_before else f"{resource_name}-{suffix}"
-    return {**inputs, "name": name}, True
+    return {**inputs, "name": operation.proposed_name or f"{operation.name}-{suffix}"}, True
 
 
 def mark_default(inputs: Values, key: str) -> Values:

@@ -30,7 +30,7 @@ class NetworkType:
 
     def check(self, operation: Operation, inputs: Values, old_inputs: Values) -> Values:
         """See `ResourceType.check`."""
-        named, made = defaults.with_name(inputs, operation.name, old_inputs)
+        named, made = defaults.with_name(inputs, operation, old_inputs)
         filled = defaults.fill(named, defaults.NETWORK)
         check(NetworkInputs, filled)
         return defaults.mark_default(filled, "name") if made else filled

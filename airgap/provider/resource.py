@@ -43,6 +43,8 @@ class Operation:
         log: Shows a line of progress beside the resource; it is not kept.
         timeout_seconds: The program's custom timeout; 0 where none is set.
         secrets: The secret strings among the resource's properties.
+        proposed_name: The name that the project's `pulumi:autonaming` gives a resource that has
+            none; empty where the provider is to make one up.
     """
 
     urn: str
@@ -50,6 +52,7 @@ class Operation:
     log: Callable[[str], None] = field(default=lambda _: None)
     timeout_seconds: float = 0.0
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    proposed_name: str = ""
 
     def redact(self, text: str) -> str:
         """Return text from outside, such as a log, without the resource's secrets."""

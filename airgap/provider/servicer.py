@@ -87,6 +87,12 @@ def _secrets_of(request: object) -> frozenset[str]:
     return found
 
 
+def _proposed_name(request: object) -> str:
+    """Return the name that the engine would give the resource; only a check is told."""
+    autonaming = getattr(request, "autonaming", None)
+    return str(autonaming.proposed_name) if autonaming else ""
+
+
 def _own_error(error: Exception) -> str:
     """Say where the provider itself failed, without the error's text: it may hold a value."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -118,7 +124,9 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         """Learn the engine's address and say which kinds of values are taken."""
         if request.engine_address:
             self._engine_log.connect(request.engine_address)
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
+        return provider_pb2.ProviderHandshakeResponse(
+            accept_secrets=True, accept_resources=True, supports_autonaming_configuration=True
+        )
 
     @_reported
     def Attach(  # noqa: N802
@@ -194,7 +202,10 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
         """Take the provider's configuration."""
         self._provider.configure(without_internal(reveal_all(decode(request.args))))
         return provider_pb2.ConfigureResponse(
-            acceptSecrets=True, acceptResources=True, supportsPreview=True
+            acceptSecrets=True,
+            acceptResources=True,
+            supportsPreview=True,
+            supports_autonaming_configuration=True,
         )
 
     @_reported
@@ -345,6 +356,7 @@ class ProviderServicer(provider_pb2_grpc.ResourceProviderServicer):
             log=functools.partial(self._engine_log.progress, request.urn),
             timeout_seconds=float(getattr(request, "timeout", 0.0)),
             secrets=_secrets_of(request),
+            proposed_name=_proposed_name(request),
         )
 
     def _resource_type(self, urn: str) -> ResourceType:

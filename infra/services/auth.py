@@ -69,6 +69,7 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             health=HealthCheck(context.images.health_check("auth")),
             memory_mebibytes=192,
             stop_grace_seconds=15,
+            overlaps=True,
         ),
         context.site,
         after=[database.bootstrap],

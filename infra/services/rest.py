@@ -15,6 +15,8 @@ PORT = 3000
 ADMIN_PORT = 3001
 ROLE = "authenticator"
 
+_CONNECTION_IDLE_SECONDS = 300
+
 
 def environment(context: Context) -> dict[str, str]:
     """PostgREST's settings (https://docs.postgrest.org/en/v12/references/configuration.html)."""
@@ -25,6 +27,9 @@ def environment(context: Context) -> dict[str, str]:
         "PGRST_DB_ANON_ROLE": "anon",
         "PGRST_DB_MAX_ROWS": str(rest.max_rows),
         "PGRST_DB_POOL": str(rest.pool_size),
+        # Long enough to outlive a change of passwords: until a replacement has taken over, the
+        # connections that are open are all that this one gets.
+        "PGRST_DB_POOL_MAX_IDLETIME": str(_CONNECTION_IDLE_SECONDS),
         "PGRST_DB_SCHEMAS": ",".join(rest.schemas),
         "PGRST_DB_URI": f"postgres://{ROLE}@postgres:{postgres.PORT}/{postgres.DATABASE}",
         "PGRST_JWT_AUD": keys.AUDIENCE,
@@ -53,6 +58,7 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             health=HealthCheck(context.images.health_check("rest")),
             memory_mebibytes=256,
             cpu_shares=1024,
+            overlaps=True,
         ),
         context.site,
         after=[database.bootstrap],
