@@ -98,6 +98,11 @@ def is_one_shot(step: Step) -> bool:
     return step.type == CONTAINER and labels(step.inputs()).get(ROLE_LABEL) == "one-shot"
 
 
+def has_generated_name(step: Step) -> bool:
+    """Whether the provider names the resource, so that a replacement can stand beside it."""
+    return "name" in step.inputs().get("__defaults", ())
+
+
 def change_of(step: Step) -> Change | None:
     """What happens to a resource; None where nothing does."""
     outcome = OPERATIONS.get(step.operation)
@@ -116,7 +121,9 @@ def change_of(step: Step) -> Change | None:
 def property_changes(step: Step) -> tuple[PropertyChange, ...]:
     """The inputs that differ, by name; lists of pairs by the pair's name."""
     before, after = step.inputs(before=True), step.inputs()
-    names = sorted({*before, *after, *step.changed, *step.replacing} - NOTES)
+    # A generated name is another one in every preview.
+    left_out = NOTES | {"name"} if has_generated_name(step) else NOTES
+    names = sorted({*before, *after, *step.changed, *step.replacing} - left_out)
     found: list[PropertyChange] = []
     for name in names:
         old, new = before.get(name), after.get(name)

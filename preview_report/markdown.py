@@ -205,6 +205,7 @@ def _restarts(assessment: Assessment) -> _Section:
         for each in movement.restarts
     )
     others = (
+        (movement.hands_over, "Hands over without a gap"),
         (movement.runs, "Runs once"),
         (movement.starts, "Starts for the first time"),
         (movement.ends, "Is removed"),

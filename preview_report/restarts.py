@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from policies.resource_types import CONTAINER
-from preview_report.changes import is_file_carrier, is_one_shot, labels
+from preview_report.changes import has_generated_name, is_file_carrier, is_one_shot, labels
 from toolchain.containers import COMPONENT_LABEL
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Movement:
     """What happens to the containers of the stack."""
 
     restarts: tuple[Restart, ...]
+    hands_over: tuple[str, ...]
+    """Components that are replaced while they serve: the new container starts beside the old."""
     runs: tuple[str, ...]
     """One-shots that run, again or for the first time."""
     starts: tuple[str, ...]
@@ -94,7 +96,8 @@ def movement(steps: Sequence[Step]) -> Movement:
     created = {name for name, step in containers.items() if step.operation == "create"}
     deleted = {name for name, step in containers.items() if step.operation == "delete"}
     one_shots = {name for name, step in containers.items() if is_one_shot(step)}
-    away = replaced - one_shots
+    handing_over = {name for name in replaced if has_generated_name(containers[name])}
+    away = replaced - one_shots - handing_over
     dependents = _dependents(steps, containers)
     return Movement(
         restarts=tuple(
@@ -104,10 +107,11 @@ def movement(steps: Sequence[Step]) -> Movement:
                 longest_seconds=longest_seconds(
                     containers[name].inputs(before=True), containers[name].inputs()
                 ),
-                felt_by=tuple(sorted(dependents[name] - one_shots - away - created - deleted)),
+                felt_by=tuple(sorted(dependents[name] - one_shots - replaced - created - deleted)),
             )
             for name in sorted(away)
         ),
+        hands_over=tuple(sorted(handing_over)),
         runs=tuple(sorted((replaced | created) & one_shots)),
         starts=tuple(sorted(created - one_shots)),
         ends=tuple(sorted(deleted - one_shots)),

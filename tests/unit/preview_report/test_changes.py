@@ -54,6 +54,16 @@ def test_a_secret_list_that_changes_is_told_without_its_parts(container: MakeSte
     assert property_changes(replaced) == (PropertyChange("envs", SECRET, SECRET),)
 
 
+def test_a_generated_name_is_not_told(container: MakeStep) -> None:
+    replaced = container(
+        "replace",
+        "rest",
+        before={"__defaults": ["name"], "memory": 64, "name": "plinth-ci-rest-1a2b3c"},
+        after={"__defaults": ["name"], "memory": 128, "name": "plinth-ci-rest-4d5e6f"},
+    )
+    assert property_changes(replaced) == (PropertyChange("memory", "64", "128"),)
+
+
 def test_a_label_is_told_by_its_name(container: MakeStep) -> None:
     replaced = container("replace", "rest", before={"memory": 64}, after={"memory": 128})
     assert property_changes(replaced) == (PropertyChange("memory", "64", "128"),)

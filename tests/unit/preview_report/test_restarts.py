@@ -33,6 +33,11 @@ def test_a_replaced_component_restarts(container: MakeStep) -> None:
     assert [each.component for each in found.restarts] == ["rest"]
 
 
+def test_a_component_with_a_generated_name_hands_over_without_a_gap(container: MakeStep) -> None:
+    found = movement([container("replace", "rest", after={"__defaults": ["name"]})])
+    assert (found.restarts, found.hands_over) == ((), ("rest",))
+
+
 @pytest.mark.parametrize("operation", ["update", "same", "create"])
 def test_others_do_not(container: MakeStep, operation: str) -> None:
     assert movement([container(operation, "rest")]).restarts == ()
