@@ -15,6 +15,7 @@ LAST = "test_destroy.py"
 STACK = "stack"
 FOLDERS_OF_GROUP = {
     STACK: ("tests/e2e", "tests/infra"),
+    "rotation": ("tests/rotation",),
     "drift": ("tests/drift",),
     "backup": ("tests/backup",),
     "preview_report": ("tests/preview_report",),

@@ -1,0 +1,152 @@
+"""One story: a stack comes up, its secrets are rotated under load, and a rotation is cut off."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.rotation.stack import Events, Stack, copy_to
+from tests.rotation.stores import Stores
+from tests.rotation.watcher import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.checkout import Run
+
+USER = {"email": "ann@example.org", "password": "the password of ann, as she typed it"}
+CUT_OFF_AT = (1, 2, 3)
+"""Runs of one rotation are killed when the engine makes their first, second, third container."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the stack ran with at a time."""
+
+    outputs: dict[str, Any]
+    role_password: str
+    """Of the login role `authenticator`."""
+    secrets: set[str]
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A rotation under load."""
+
+    watcher: Watcher
+    gateway_away: tuple[float, float] | None
+    """From when the gateway's container was told to stop to when a new one was healthy; None where
+    it stayed."""
+    after: Moment
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened, for the tests to look at."""
+
+    before: Moment
+    keys: Rotation
+    previous_key_status: int
+    """Of a read with the first generation's key, after the rotation of keys."""
+    passwords: Rotation
+    cut_off: list[Run]
+    """Runs of a rotation of both, which also revokes the generation before."""
+    again: Run
+    """The run after the one that finished it."""
+    after: Moment
+    held: dict[str, str]
+    """All that each container and the state held then, by name."""
+    revoked_key_status: int
+    """Of a read with the second generation's key."""
+    last: Watcher
+    deployment: dict[str, Any]
+    """After all of it."""
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack, up; it is destroyed in the end."""
+    stack = copy_to(tmp_path_factory.mktemp("checkout"))
+    stack.configure(keys=1, passwords=1)
+    try:
+        stack.make("up")
+        yield stack
+    finally:
+        stack.make("destroy")
+
+
+@pytest.fixture(scope="session")
+def story(stack: Stack) -> Story:
+    """A rotation of keys, one of passwords, and one of both that is cut off three times."""
+    stack.make("seed")
+    before = _moment(stack)
+    old_key = before.outputs["publishable_key"]
+    session = _sign_up(stack, old_key)
+    Stores(before.outputs).fill()
+
+    stack.configure(keys=2, passwords=1)
+    keys = _rotate(stack, Watcher(stack.url, old_key, session))
+    previous_key_status = _read_status(stack, old_key)
+
+    second_key = keys.after.outputs["publishable_key"]
+    stack.configure(keys=2, passwords=2)
+    passwords = _rotate(stack, Watcher(stack.url, second_key, keys.watcher.session))
+
+    stack.configure(keys=3, passwords=3, revoke=True)
+    cut_off = [stack.cut_off(containers) for containers in CUT_OFF_AT]
+    stack.make("up")
+    again = stack.make("up")
+    after = _moment(stack)
+    key = after.outputs["publishable_key"]
+    with Watcher(stack.url, key, passwords.watcher.session) as last:
+        time.sleep(1)
+    return Story(
+        before=before,
+        keys=keys,
+        previous_key_status=previous_key_status,
+        passwords=passwords,
+        cut_off=cut_off,
+        again=again,
+        after=after,
+        held=stack.held(),
+        revoked_key_status=_read_status(stack, second_key),
+        last=last,
+        deployment=stack.deployment(),
+    )
+
+
+def _moment(stack: Stack) -> Moment:
+    outputs = stack.outputs()
+    role_password = stack.secret_environment()["db-bootstrap", "ROLE_PASSWORD_AUTHENTICATOR"]
+    return Moment(outputs, role_password, stack.secrets(outputs))
+
+
+def _sign_up(stack: Stack, key: str) -> dict[str, Any]:
+    with httpx.Client(base_url=stack.url, headers={"apikey": key}) as client:
+        signed_up = client.post("/auth/v1/signup", json=USER).raise_for_status()
+        session: dict[str, Any] = signed_up.json()
+        client.post(
+            "/rest/v1/todos",
+            json={"title": "outlive a rotation"},
+            headers={"Authorization": f"Bearer {session['access_token']}"},
+        ).raise_for_status()
+    return session
+
+
+def _rotate(stack: Stack, watcher: Watcher) -> Rotation:
+    events = Events(stack.engine)
+    with watcher:
+        stack.make("up")
+        time.sleep(3)
+    left = events.times("kill", "gateway")
+    back = events.times("health_status: healthy", "gateway")
+    events.close()
+    return Rotation(watcher, (left[0], back[-1]) if left else None, _moment(stack))
+
+
+def _read_status(stack: Stack, key: str) -> int:
+    return httpx.get(f"{stack.url}/rest/v1/todos", headers={"apikey": key}).status_code
