@@ -34,9 +34,15 @@ class Plugin:
         request = provider_pb2.CheckRequest(urn=urn(token), news=encode(inputs))
         return {found.property: found.reason for found in self.stub.Check(request).failures}
 
-    def check(self, token: str, inputs: Values, old: Values | None = None) -> Values:
+    def check(
+        self, token: str, inputs: Values, old: Values | None = None, proposed_name: str = ""
+    ) -> Values:
+        naming = provider_pb2.CheckRequest.AutonamingOptions(proposed_name=proposed_name)
         request = provider_pb2.CheckRequest(
-            urn=urn(token), news=encode(inputs), olds=encode(old or {})
+            urn=urn(token),
+            news=encode(inputs),
+            olds=encode(old or {}),
+            autonaming=naming if proposed_name else None,
         )
         response = self.stub.Check(request)
         assert not response.failures, response.failures

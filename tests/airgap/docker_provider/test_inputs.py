@@ -96,3 +96,14 @@ def test_a_name_that_is_left_out_is_made(plugin: Plugin) -> None:
 def test_a_made_name_is_kept(plugin: Plugin) -> None:
     before = plugin.check(CONTAINER, {"image": "x"})
     assert plugin.check(CONTAINER, {"image": "x"}, before)["name"] == before["name"]
+
+
+def test_a_name_that_is_left_out_is_what_the_engine_proposes(plugin: Plugin) -> None:
+    proposed = "plinth-dev-subject-1a2b3c"
+    checked = plugin.check(CONTAINER, {"image": "plinth/test:1"}, proposed_name=proposed)
+    assert checked["name"] == proposed
+
+
+def test_a_given_name_is_taken_whatever_the_engine_proposes(plugin: Plugin) -> None:
+    inputs: Values = {"image": "plinth/test:1", "name": "own"}
+    assert plugin.check(CONTAINER, inputs, proposed_name="proposed")["name"] == "own"

@@ -1,6 +1,15 @@
+from typing import Any
+
 import pytest
 
-from infra.container import OneShotFailedError, _files_digest, require_success
+from infra.container import (
+    ContainerSpec,
+    DataVolume,
+    OneShotFailedError,
+    PublishedPort,
+    _files_digest,
+    require_success,
+)
 
 
 def test_the_digest_follows_the_content() -> None:
@@ -23,3 +32,25 @@ def test_a_long_log_is_cut_to_its_end() -> None:
     with pytest.raises(OneShotFailedError) as raised:
         require_success("job", 3, log)
     assert "line 20\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"volumes": (DataVolume("data", "/data"),)},
+        {"ports": (PublishedPort(80, 8080),)},
+        {"one_shot": True},
+    ],
+    ids=["a volume", "a port of the host", "work that is done once"],
+)
+def test_what_can_be_had_once_cannot_overlap(claims: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"shop: .* cannot overlap"):
+        ContainerSpec(
+            component="shop",
+            image="plinth/shop:1",
+            user="1000:1000",
+            memory_mebibytes=64,
+            networks=("backend",),
+            overlaps=True,
+            **claims,
+        )
