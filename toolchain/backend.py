@@ -157,6 +157,27 @@ def release_stale_locks(state: Path, hostname: str, proc: Path = Path("/proc")) 
     return removed
 
 
+def discard_torn_attributes(state: Path) -> int:
+    """Remove what a run that was killed left half written beside the files of a local state.
+
+    Each file has another one beside it, `.attrs`, with its content type and hash as JSON. The file
+    itself is written in one step, that one is not, and a torn one makes the file unreadable
+    (`failed to load checkpoint: EOF`). Without it the file reads as before. Source: gocloud.dev's
+    blob/fileblob/attrs.go.
+
+    Returns:
+        How many were removed.
+    """
+    torn = 0
+    for attributes in sorted((state / BOOKKEEPING).rglob("*.attrs")):
+        try:
+            json.loads(attributes.read_text(encoding="utf-8"))
+        except ValueError:
+            attributes.unlink(missing_ok=True)
+            torn += 1
+    return torn
+
+
 def prepare(console: Console) -> Backend:
     """Settle where the state is, generating the local passphrase at the first run.
 
@@ -180,6 +201,8 @@ def prepare(console: Console) -> Backend:
             is_new = ensure_passphrase(paths.PASSPHRASE, paths.STATE)
             variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
             step.note("local, .plinth/state" + (", new passphrase" if is_new else ""))
+        if discard_torn_attributes(paths.STATE):
+            step.note(f"{step.detail}, mended after a killed run")
         locks = release_stale_locks(paths.STATE, os.uname().nodename)
         if locks:
             step.note(f"{step.detail}, {locks} stale lock removed")

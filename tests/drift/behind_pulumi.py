@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,18 @@ class Engine:
     client: docker.DockerClient
     stack: str
 
-    def name(self, component: str) -> str:
-        return f"plinth-{self.stack}-{component}"
+    def name(self, part: str) -> str:
+        """Name of a network or volume."""
+        return f"plinth-{self.stack}-{part}"
+
+    def container_name(self, component: str) -> str:
+        """Name of a component's container, whether fixed or generated."""
+        known = re.compile(rf"{re.escape(self.name(component))}(-[0-9a-f]{{6}})?")
+        names = (str(found.name) for found in self.client.containers.list(all=True))
+        return next(name for name in names if known.fullmatch(name))
 
     def inspect(self, component: str) -> Form:
-        inspected: Form = self.client.api.inspect_container(self.name(component))
+        inspected: Form = self.client.api.inspect_container(self.container_name(component))
         return inspected
 
     def remake(self, component: str, change: Callable[[Form], object]) -> None:
@@ -51,7 +59,7 @@ class Engine:
         api: Any = self.client.api  # the published stubs type only a part of it
         api.stop(before["Id"], timeout=20)
         api.remove_container(before["Id"])
-        made = api.create_container_from_config(request, self.name(component))["Id"]
+        made = api.create_container_from_config(request, before["Name"].removeprefix("/"))["Id"]
         api.disconnect_container_from_network(made, "bridge")
         for network, aliases in networks.items():
             api.connect_container_to_network(made, network, aliases=aliases)
@@ -101,7 +109,7 @@ class Engine:
     def in_database(self, sql: str) -> str:
         """Run SQL as the superuser and return what it gave."""
         script = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -qAt -U "$POSTGRES_USER" -c "$0"'
-        container = self.client.containers.get(self.name("postgres"))
+        container = self.client.containers.get(self.container_name("postgres"))
         ended: Any = container.exec_run(["sh", "-c", script, sql])
         assert ended.exit_code == 0, ended.output
         return str(ended.output.decode().strip())

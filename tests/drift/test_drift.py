@@ -134,7 +134,7 @@ class Story:
 def _change_containers(engine: Engine, leaked: str) -> None:
     client = engine.client
     engine.remake("auth", lambda request: behind_pulumi.change_auth(request, leaked))
-    made = client.containers.get(engine.name("rest")).commit(*OTHER_IMAGE.split(":"))
+    made = client.containers.get(engine.container_name("rest")).commit(*OTHER_IMAGE.split(":"))
     assert made.id
     engine.remake("rest", lambda request: behind_pulumi.change_rest(request, OTHER_IMAGE))
     engine.remake("mail", behind_pulumi.change_mail)
@@ -144,16 +144,16 @@ def _change_containers(engine: Engine, leaked: str) -> None:
     engine.write(engine.carrier("redis"), f"{FILES}/redis.conf", "# nothing\n")
     engine.write(engine.carrier("redis"), f"{FILES}/added", "added\n")
     client.containers.get(engine.carrier("gateway")).remove()
-    client.containers.get(engine.name("db-bootstrap")).remove()
-    client.containers.get(engine.name("object-store")).stop()
-    client.containers.get(engine.name("mongo")).update(
+    client.containers.get(engine.container_name("db-bootstrap")).remove()
+    client.containers.get(engine.container_name("object-store")).stop()
+    client.containers.get(engine.container_name("mongo")).update(
         restart_policy={"Name": "always"}, mem_limit="600m", memswap_limit="600m"
     )
 
 
 def _change_networks(engine: Engine) -> None:
     client = engine.client
-    client.networks.get(engine.name("edge")).connect(engine.name("mongo"))
+    client.networks.get(engine.name("edge")).connect(engine.container_name("mongo"))
     engine.remake_network("edge", internal=True, labels=LABEL, attachable=True)
     image = engine.inspect("redis")["Image"]
     sleeping: dict[str, Any] = {"entrypoint": ["sleep", "3600"], "detach": True}
@@ -216,9 +216,9 @@ def second(first: Story, checkout: Checkout, engine: Engine) -> dict[str, Run]:
     engine.in_database("alter table auth.audit_log_entries drop column added")
     runs = {"decided by hand": checkout.drift()}
     engine.in_database("alter role anon bypassrls")
-    engine.client.containers.get(engine.name("postgres")).stop()
-    engine.client.containers.get(engine.name("mail")).pause()
-    engine.client.containers.get(engine.name("redis")).rename("plinth-test-renamed")
+    engine.client.containers.get(engine.container_name("postgres")).stop()
+    engine.client.containers.get(engine.container_name("mail")).pause()
+    engine.client.containers.get(engine.container_name("redis")).rename("plinth-test-renamed")
     longer = {**SETTINGS["auth"], "token_lifetime_seconds": 1800}
     checkout.configure(NAME, {**SETTINGS, "auth": longer})
     runs["not applied"] = checkout.drift("--fix")
@@ -232,7 +232,7 @@ def second(first: Story, checkout: Checkout, engine: Engine) -> dict[str, Run]:
 def accepted(second: dict[str, Run], checkout: Checkout, engine: Engine) -> dict[str, Run]:
     """Let Pulumi's own refresh take drift into the state, where it would pass for declared."""
     assert second
-    engine.client.containers.get(engine.name("mongo")).update(
+    engine.client.containers.get(engine.container_name("mongo")).update(
         mem_limit="600m", memswap_limit="600m"
     )
     refresh = f"pulumi refresh --yes --skip-preview --non-interactive --stack {NAME}"

@@ -115,7 +115,8 @@ def reports(checkout: Checkout) -> dict[str, Report]:
     checkout.make("up")
     found["no change"] = checkout.report()
 
-    checkout.configure(rest={"max_rows": 50})
+    gateway = {**SETTINGS["gateway"], "rate_limits": False}
+    checkout.configure(rest={"max_rows": 50}, gateway=gateway)
     found["setting"] = checkout.report()
     checkout.configure(gateway={"prot": 26010})
     found["wrong setting"] = checkout.report()
@@ -182,7 +183,11 @@ def test_nothing_is_changed(report: Callable[[str], Report], change: str) -> Non
 
 
 def test_a_restarting_component_is_named(report: Callable[[str], Report]) -> None:
-    assert "| `rest` | about " in report("setting").text
+    assert "| `gateway` | about " in report("setting").text
+
+
+def test_a_component_that_hands_over_is_named(report: Callable[[str], Report]) -> None:
+    assert "Hands over without a gap: `rest`." in report("setting").text
 
 
 def test_a_password_in_plain_text_is_not_shown(report: Callable[[str], Report]) -> None:

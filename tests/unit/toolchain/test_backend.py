@@ -136,6 +136,20 @@ def proc(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("content", "is_removed"),
+    [('{"user.content_type": "text/plain"}\n', False), ("", True), ('{"user.con', True)],
+    ids=["whole", "empty", "half written"],
+)
+def test_attributes_that_a_killed_run_tore_are_removed(
+    *, content: str, is_removed: bool, state: Path
+) -> None:
+    attributes = state / ".pulumi" / "stacks" / "plinth" / "dev.json.attrs"
+    attributes.write_text(content, encoding="utf-8")
+    assert backend.discard_torn_attributes(state) == int(is_removed)
+    assert attributes.exists() is not is_removed
+
+
 @pytest.fixture
 def locks(state: Path) -> Path:
     folder = state / ".pulumi" / "locks" / "organization" / "plinth" / "dev"
