@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from publish.registry import Registry
     from toolchain.console import Console, Step
 
-_SHORT_DIGEST = len("sha256:") + 12
+_SHORT_DIGEST = slice(len("sha256:"), len("sha256:") + 12)
 
 
 def push(
@@ -62,7 +62,7 @@ def _published(
 ) -> LockedImage:
     tag = catalog.published_tag(name, image_build.ROOT)
     if locked and locked.tag == tag and _has(registry, f"{repository}@{locked.digest}"):
-        step.note(f"{tag} is there: {_short(locked.digest)}")
+        step.note(f"{tag} is there, {_short(locked.digest)}")
         return locked
     there = registry.digest(f"{repository}:{tag}")
     step.note(f"building {tag}")
@@ -71,14 +71,14 @@ def _published(
     except (image_build.ImageBuildError, BuildContextError) as error:
         raise ToolchainError(str(error), "Mend it, then run this again.") from error
     if there and registry.image_id(f"{repository}@{there}") == registry.image_id(built):
-        step.note(f"{tag} is there: {_short(there)}")
+        step.note(f"{tag} is there, {_short(there)}")
         return LockedImage(tag=tag, digest=there)
     digest = registry.push(
         built, repository, tag, lambda progress: step.note(f"pushing {tag}, {progress}")
     )
     _read_back(f"{repository}@{digest}", built, registry)
-    instead = f" instead of {_short(there)}" if there and there != digest else ""
-    step.note(f"{tag} pushed: {_short(digest)}{instead}")
+    how = "moved to" if there and there != digest else "pushed,"
+    step.note(f"{tag} {how} {_short(digest)}")
     return LockedImage(tag=tag, digest=digest)
 
 
@@ -96,4 +96,4 @@ def _read_back(reference: str, built: str, registry: Registry) -> None:
 
 
 def _short(digest: str) -> str:
-    return digest[:_SHORT_DIGEST]
+    return digest[_SHORT_DIGEST]

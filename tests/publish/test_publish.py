@@ -1,0 +1,267 @@
+"""Own images through a real registry: published, deployed by digest, and refused when changed.
+
+A copy of the checkout has a state and a stack of its own, `published`. The registry asks for a
+login and keeps its content in a folder, which the story changes. It begins with mistakes that must
+end before anything is touched, and the stack comes up at the end.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from infra import catalog
+from infra.config import parse
+from infra.image_lock import FILE, own_images
+from tests import checkout as checkouts
+from tests.checkout import Run
+from tests.registry.server import RegistryServer, serving
+from tests.running_stack import ROOT
+
+pytestmark = [pytest.mark.engine, pytest.mark.cli]
+
+NAME = "published"
+SETTINGS: dict[str, Any] = {
+    "environment": "test",
+    "gateway": {"port": 27100},
+    "auth": {"autoconfirm": True},
+}
+IMAGES = own_images(parse(SETTINGS))
+ABSENT = "sha256:" + "0123456789abcdef" * 4
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The copy, its stack, and the registry that it publishes to."""
+
+    copy: checkouts.Checkout
+    engine: docker.DockerClient
+    registry: RegistryServer
+    login: Path
+
+    @property
+    def address(self) -> str:
+        """What REGISTRY= is set to."""
+        return f"{self.registry.host}/team/plinth"
+
+    @property
+    def lock(self) -> Path:
+        """The lock that is written."""
+        return self.copy.folder / FILE
+
+    def make(self, *words: str) -> Run:
+        """Run make on the stack, logged in."""
+        return self.copy.make(NAME, *words, environment={"DOCKER_CONFIG": str(self.login)})
+
+    def publish(self) -> Run:
+        """Publish, logged in."""
+        return self.make("publish", f"REGISTRY={self.address}")
+
+    def pull(self) -> Run:
+        """Do what `make up` does before Pulumi runs."""
+        words = ("-m", "publish", "pull", "--stack", NAME)
+        python = str(self.copy.folder / ".venv" / "bin" / "python")
+        return self.copy.run(python, *words, environment={"DOCKER_CONFIG": str(self.login)})
+
+    def containers(self) -> dict[str, str]:
+        """Image by name of the stack's containers."""
+        found = self.engine.containers.list(
+            all=True, filters={"label": f"plinth.stack={NAME}"}, ignore_removed=True
+        )
+        return {str(each.name): each.attrs["Config"]["Image"] for each in found}
+
+    def networks(self) -> list[str]:
+        """Names of the stack's networks."""
+        found = self.engine.networks.list(filters={"label": f"plinth.stack={NAME}"})
+        return [str(each.name) for each in found]
+
+    def forget_images(self) -> None:
+        """Take the registry's names off the engine's images, so that they are pulled."""
+        for image in self.engine.images.list():
+            names = [*image.tags, *image.attrs["RepoDigests"]]
+            for name in names:
+                if name.startswith(self.address):
+                    self.engine.images.remove(name)
+
+
+@dataclass
+class Story:
+    """Everything that happened, for the tests to look at."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """The copy; its stack is destroyed in the end, and the engine's images lose their names."""
+    copy = checkouts.Checkout.copy(tmp_path_factory.mktemp("checkout"))
+    copy.configure(NAME, SETTINGS)
+    with serving(tmp_path_factory.mktemp("registry"), with_login=True) as registry:
+        login = registry.write_login(tmp_path_factory.mktemp("login"))
+        made = Checkout(copy, docker.from_env(), registry, login)
+        yield made
+        destroyed = made.make("destroy")
+        made.forget_images()
+        assert destroyed.code == 0, destroyed.printed
+        assert not made.containers()
+
+
+def _publishing(checkout: Checkout, story: Story) -> None:
+    words = ("publish", f"REGISTRY={checkout.address}")
+    story.runs["without a login"] = checkout.copy.make(NAME, *words)
+    story.runs["to nowhere"] = checkout.make("publish", "REGISTRY=127.0.0.1:1/plinth")
+    story.facts["lock before"] = checkout.lock.exists()
+    story.runs["published"] = checkout.publish()
+    story.facts["lock"] = checkout.lock.read_text(encoding="utf-8")
+    story.runs["published again"] = checkout.publish()
+    story.facts["lock after"] = checkout.lock.read_text(encoding="utf-8")
+
+
+def _mistakes(checkout: Checkout, story: Story) -> None:
+    checkout.copy.configure(NAME, SETTINGS | {"images": {"lock": FILE}})
+    checkout.forget_images()
+    published = json.loads(story.facts["lock"])
+
+    def with_lock(content: dict[str, Any]) -> Run:
+        checkout.lock.write_text(json.dumps(content), encoding="utf-8")
+        return checkout.pull()
+
+    auth = published["images"]["auth"]
+    changed = {**published["images"], "auth": {**auth, "digest": ABSENT}}
+    story.runs["changed digest"] = with_lock({**published, "images": changed})
+    missing = {name: image for name, image in published["images"].items() if name != "auth"}
+    story.runs["missing image"] = with_lock({**published, "images": missing})
+    checkout.lock.write_text(story.facts["lock"], encoding="utf-8")
+
+    source = checkout.copy.folder / "services" / "auth" / "__main__.py"
+    former = source.read_text(encoding="utf-8")
+    source.write_text(f"{former}# changed\n", encoding="utf-8")
+    story.runs["other sources"] = checkout.pull()
+    source.write_text(former, encoding="utf-8")
+
+    manifest = checkout.registry.blob(auth["digest"])
+    pushed = manifest.read_bytes()
+    manifest.write_bytes(pushed.replace(b'"size"', b'"Size"', 1))
+    story.runs["tampered manifest"] = checkout.make("up")
+    story.facts["containers after a mistake"] = checkout.containers()
+    story.facts["networks after a mistake"] = checkout.networks()
+    manifest.write_bytes(pushed)
+
+
+def _deploying(checkout: Checkout, story: Story) -> None:
+    checkout.forget_images()
+    story.runs["up"] = checkout.make("up")
+    story.facts["containers"] = checkout.containers()
+    story.runs["up again"] = checkout.make("up")
+
+
+@pytest.fixture(scope="module")
+def story(checkout: Checkout) -> Story:
+    """Publish, make every mistake, then deploy."""
+    story = Story()
+    _publishing(checkout, story)
+    _mistakes(checkout, story)
+    _deploying(checkout, story)
+    return story
+
+
+MISTAKES = {
+    "without a login": r"registry 127\.0\.0\.1:\d+ refuses this login \(.*\)\. Run docker login",
+    "to nowhere": r"registry 127\.0\.0\.1:1 does not answer \(.*\)\. Check its address",
+    "changed digest": rf"/auth:\S+@{ABSENT} could not be pulled: .* does not have it",
+    "missing image": rf"plinth:images\.lock: {FILE} has no image auth; publish what is missing: ",
+    "other sources": rf"plinth:images\.lock: {FILE} was written for other sources of image auth ",
+    "tampered manifest": r"/auth:\S+ could not be pulled: .* sent something else than the digest",
+}
+"""What the user is told, by mistake."""
+
+
+@pytest.mark.parametrize(("what", "reason"), MISTAKES.items())
+def test_a_mistake_ends_in_one_line(story: Story, what: str, reason: str) -> None:
+    run = story.runs[what]
+    lines = [line for line in run.errors.splitlines() if line.startswith("plinth: ")]
+    assert run.code != 0
+    assert len(lines) == 1, run.printed
+    assert re.search(reason, lines[0]), run.printed
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_mistake_shows_no_traceback(story: Story, what: str) -> None:
+    assert "Traceback" not in story.runs[what].printed
+
+
+def test_a_failed_publication_writes_no_lock(story: Story) -> None:
+    assert not story.facts["lock before"]
+
+
+def test_publishing_ends_well(story: Story) -> None:
+    assert story.runs["published"].code == 0, story.runs["published"].printed
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_each_image_has_its_line(story: Story, image: str) -> None:
+    printed = story.runs["published"].output
+    tag = catalog.published_tag(image, ROOT)
+    assert re.search(
+        rf"^ok   {image} +{re.escape(tag)} pushed: sha256:\w{{12}} ", printed, re.MULTILINE
+    )
+
+
+def test_the_lock_holds_the_images_of_the_stack(story: Story) -> None:
+    assert sorted(json.loads(story.facts["lock"])["images"]) == IMAGES
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_registry_holds_what_the_lock_names(
+    story: Story, checkout: Checkout, image: str
+) -> None:
+    digest = json.loads(story.facts["lock"])["images"][image]["digest"]
+    assert checkout.registry.blob(digest).is_file()
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_publishing_again_pushes_nothing(story: Story, image: str) -> None:
+    printed = story.runs["published again"].output
+    tag = re.escape(catalog.published_tag(image, ROOT))
+    assert re.search(rf"^ok   {image} +{tag} is there, [0-9a-f]{{12}} ", printed, re.MULTILINE)
+
+
+def test_publishing_again_leaves_the_lock(story: Story) -> None:
+    assert story.facts["lock after"] == story.facts["lock"]
+
+
+def test_no_login_is_printed(story: Story, checkout: Checkout) -> None:
+    word = json.loads((checkout.login / "config.json").read_text())
+    secret = word["auths"][checkout.registry.host]["auth"]
+    assert not [name for name, run in story.runs.items() if secret in run.printed]
+
+
+def test_changed_content_is_found_before_anything_is_made(story: Story) -> None:
+    found = story.facts["containers after a mistake"], story.facts["networks after a mistake"]
+    assert found == ({}, [])
+
+
+def test_the_stack_comes_up(story: Story) -> None:
+    assert story.runs["up"].code == 0, story.runs["up"].printed
+
+
+def test_every_container_runs_by_digest(story: Story, checkout: Checkout) -> None:
+    images = json.loads(story.facts["lock"])["images"]
+    declared = {
+        f"{checkout.address}/{name}:{image['tag']}@{image['digest']}"
+        for name, image in images.items()
+    }
+    assert set(story.facts["containers"].values()) == declared
+
+
+def test_a_second_update_changes_nothing(story: Story) -> None:
+    run = story.runs["up again"]
+    assert run.code == 0, run.printed
+    assert "unchanged" in run.output
+    assert not re.search(r"\d+ (created|updated|replaced|deleted|to )", run.output), run.output
