@@ -19,33 +19,20 @@ if TYPE_CHECKING:
 # The program's own catalogue answers, run by the environment's Python: it needs its libraries.
 READ_TAG = """
 import pathlib, sys
-from infra import catalog, stack_file
-from infra.config import ConfigurationError
-root, stack = pathlib.Path(sys.argv[1]), sys.argv[2]
-try:
-    is_locked = bool(stack) and stack_file.read(stack, root).images.lock is not None
-except ConfigurationError:
-    is_locked = False  # the program says what is wrong
-print("" if is_locked else catalog.base_tag(root))
+from infra import catalog
+print(catalog.base_tag(pathlib.Path(sys.argv[1])))
 """
 
 
-def prepare(console: Console, stack: str = "") -> None:
+def prepare(console: Console) -> None:
     """Build the base image where the engine has none.
-
-    Args:
-        console: where steps are told.
-        stack: the stack that it is for, if it is for one; a stack whose images come by a lock
-            builds none, and needs none.
 
     Raises:
         ToolchainError: debootstrap is missing or the build failed.
     """
     environment = {**os.environ, "PYTHONPATH": str(paths.REPOSITORY)}
     with console.step("Base image") as step:
-        asked = capture(
-            [paths.PYTHON, "-c", READ_TAG, paths.REPOSITORY, stack], environment=environment
-        )
+        asked = capture([paths.PYTHON, "-c", READ_TAG, paths.REPOSITORY], environment=environment)
         if asked.returncode != 0:
             raise ToolchainError(
                 "the base image's tag could not be computed",
@@ -53,8 +40,8 @@ def prepare(console: Console, stack: str = "") -> None:
                 evidence=last_lines(asked.stderr, 3),
             )
         tag = asked.stdout.strip()
-        step.note(tag or "not needed: the images come from a registry")
-        if not tag or capture(["docker", "image", "inspect", tag]).returncode == 0:
+        step.note(tag)
+        if capture(["docker", "image", "inspect", tag]).returncode == 0:
             return
         engine.prepare_debootstrap(step)
         step.note(f"building {tag}")

@@ -73,6 +73,13 @@ def _gather(stack: str, *, probe_network: bool) -> facts.Facts:
     return facts.gather(answering, reason, ports, os.environ, probe_network=probe_network)
 
 
+def _findings(stack: str, *, probe_network: bool) -> list[doctor.Finding]:
+    return doctor.findings(
+        _gather(stack, probe_network=probe_network),
+        builds_images=not stacks.deploys_published_images(stack),
+    )
+
+
 def _prepare_tools(console: Console, *, development: bool = False) -> pulumi_cli.Cli:
     virtual_environment.prepare(console, development=development)
     return pulumi_cli.prepare(console)
@@ -83,12 +90,13 @@ def _prepare(console: Console, stack: str, *, development: bool = False) -> stac
     with _one_at_a_time(console):
         with console.step("This machine") as step:
             is_new = not (paths.BINARIES / "pulumi").exists()
-            doctor.require(doctor.findings(_gather(stack, probe_network=is_new)))
+            doctor.require(_findings(stack, probe_network=is_new))
             step.note(f"{facts.memory_bytes() >> 30} GiB memory")
         engine.prepare(console)
         cli = _prepare_tools(console, development=development)
         where = backend.prepare(console)
-        base_image.prepare(console, stack)
+        if not stacks.deploys_published_images(stack):
+            base_image.prepare(console)
     return stacks.Stack(stack, cli, where)
 
 
@@ -100,9 +108,10 @@ def _open(console: Console, stack: str) -> stacks.Stack:
 
 def _up(arguments: argparse.Namespace, console: Console) -> int:
     stack = _prepare(console, arguments.stack)
-    code = published_images.pull(stack.name)
-    if code != 0:
-        return code
+    if stacks.deploys_published_images(stack.name):
+        code = published_images.pull(stack.name)
+        if code != 0:
+            return code
     stacks.prepare(stack, console)
     stacks.up(stack)
     for line in summary.lines(stack.name, stacks.outputs(stack)):
@@ -247,7 +256,7 @@ def _ps(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _doctor(arguments: argparse.Namespace, console: Console) -> int:
-    doctor.report(console, doctor.findings(_gather(arguments.stack, probe_network=True)))
+    doctor.report(console, _findings(arguments.stack, probe_network=True))
     return 0
 
 
