@@ -68,6 +68,7 @@ class ImageLock(_Strict):
 
 def own_images(config: StackConfig) -> list[str]:
     """Names of the images that a stack runs and that this repository builds, sorted."""
+    # The mail sink is the one component that a stack may leave out.
     return sorted(
         entry.build.name
         for component, entry in catalog.CATALOG.items()
