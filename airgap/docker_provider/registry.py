@@ -26,9 +26,14 @@ _MEANINGS: Final = (
         "run docker login {host} with an account that may do this",
     ),
     (
-        r"manifest unknown|name unknown|repository name not known|blob unknown|not found",
+        r"manifest unknown|name unknown|repository name not known|unknown blob|not found",
         "registry {host} does not have it",
         "check the name, the tag and the digest, or publish the image again",
+    ),
+    (
+        r"unexpected HTTP status: 5\d\d|internal server error|bad gateway|service unavailable",
+        "registry {host} failed",
+        "look into its log, then run again",
     ),
     (
         r"HTTP response to HTTPS client",

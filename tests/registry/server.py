@@ -50,10 +50,15 @@ class RegistryServer:
         blobs = self.folder / "docker" / "registry" / "v2" / "blobs"
         return blobs / algorithm / name[:2] / name / "data"
 
-    def last_layer(self, manifest: str) -> str:
-        """Digest of the last layer of the image that a manifest describes."""
-        described = json.loads(self.blob(manifest).read_text(encoding="utf-8"))
-        return str(described["layers"][-1]["digest"])
+    def parts(self, digest: str) -> dict[str, Path]:
+        """The files of an image: its manifest, its configuration and its last layer."""
+        manifest = self.blob(digest)
+        described = json.loads(manifest.read_text(encoding="utf-8"))
+        return {
+            "manifest": manifest,
+            "configuration": self.blob(described["config"]["digest"]),
+            "layer": self.blob(described["layers"][-1]["digest"]),
+        }
 
     def write_login(self, folder: Path) -> Path:
         """Write what `docker login` would, and return the folder to name in DOCKER_CONFIG."""
