@@ -17,7 +17,7 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from infra import catalog
+from infra import catalog, image_build
 from infra.config import parse
 from infra.image_lock import FILE, own_images
 from tests import checkout as checkouts
@@ -117,15 +117,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         assert not made.containers()
 
 
-def _push_another_image_under_its_tag(checkout: Checkout, name: str) -> None:
-    """Leave what another machine built in the registry, under the tag of these sources."""
+def _push_from_elsewhere(checkout: Checkout, name: str) -> str:
+    """Leave another image under the tag of these sources, as another machine would; its digest.
+
+    It is one that the stack does not run: an engine asks no registry for a manifest that it pulled
+    and verified before.
+    """
     repository, tag = f"{checkout.address}/{name}", catalog.published_tag(name, ROOT)
-    checkout.engine.images.get(catalog.build_tag("redis", ROOT)).tag(repository, tag)
+    other = image_build.ensure_with_parts("mailpit")
+    checkout.engine.images.get(other).tag(repository, tag)
     login = {"username": USER, "password": PASSWORD}
-    for event in checkout.engine.api.push(
-        repository, tag, auth_config=login, stream=True, decode=True
-    ):
-        assert "error" not in event, event
+    events = checkout.engine.api.push(repository, tag, auth_config=login, stream=True, decode=True)
+    (digest,) = (event["aux"]["Digest"] for event in events if "aux" in event)
+    return str(digest)
 
 
 def _publishing(checkout: Checkout, story: Story) -> None:
@@ -133,7 +137,7 @@ def _publishing(checkout: Checkout, story: Story) -> None:
     story.runs["without a login"] = checkout.copy.make(NAME, *words)
     story.runs["to nowhere"] = checkout.make("publish", "REGISTRY=127.0.0.1:1/plinth")
     story.facts["lock before"] = checkout.lock.exists()
-    _push_another_image_under_its_tag(checkout, BUILT_ELSEWHERE)
+    story.facts["digest elsewhere"] = _push_from_elsewhere(checkout, BUILT_ELSEWHERE)
     story.runs["published"] = checkout.publish()
     story.facts["lock"] = checkout.lock.read_text(encoding="utf-8")
     story.runs["published again"] = checkout.publish()
@@ -148,30 +152,33 @@ def _mistakes(checkout: Checkout, story: Story) -> None:
     checkout.forget_images()
     published = json.loads(story.facts["lock"])
 
-    def with_lock(content: dict[str, Any]) -> Run:
-        checkout.lock.write_text(json.dumps(content), encoding="utf-8")
-        return checkout.pull()
+    def write_lock(name: str, image: dict[str, str] | None) -> None:
+        images = {**published["images"], name: image}
+        kept = {name: image for name, image in images.items() if image}
+        checkout.lock.write_text(json.dumps({**published, "images": kept}), encoding="utf-8")
 
-    auth = published["images"]["auth"]
-    changed = {**published["images"], "auth": {**auth, "digest": ABSENT}}
-    story.runs["changed digest"] = with_lock({**published, "images": changed})
-    missing = {name: image for name, image in published["images"].items() if name != "auth"}
-    story.runs["missing image"] = with_lock({**published, "images": missing})
+    def digest_of(name: str, digest: str) -> dict[str, str]:
+        return {**published["images"][name], "digest": digest}
+
+    write_lock("auth", digest_of("auth", ABSENT))
+    story.runs["changed digest"] = checkout.pull()
+    write_lock("auth", None)
+    story.runs["missing image"] = checkout.pull()
+
+    digest = story.facts["digest elsewhere"]
+    manifest = checkout.registry.parts(digest)["manifest"]
+    manifest.write_bytes(manifest.read_bytes().replace(b'"size"', b'"Size"', 1))
+    write_lock(BUILT_ELSEWHERE, digest_of(BUILT_ELSEWHERE, digest))
+    story.runs["tampered manifest"] = checkout.make("up")
+    story.facts["containers after a mistake"] = checkout.containers()
+    story.facts["networks after a mistake"] = checkout.networks()
+
     checkout.lock.write_text(story.facts["lock"], encoding="utf-8")
-
     source = checkout.copy.folder / "services" / "auth" / "__main__.py"
     former = source.read_text(encoding="utf-8")
     source.write_text(f"{former}# changed\n", encoding="utf-8")
     story.runs["other sources"] = checkout.pull()
     source.write_text(former, encoding="utf-8")
-
-    manifest = checkout.registry.blob(auth["digest"])
-    pushed = manifest.read_bytes()
-    manifest.write_bytes(pushed.replace(b'"size"', b'"Size"', 1))
-    story.runs["tampered manifest"] = checkout.make("up")
-    story.facts["containers after a mistake"] = checkout.containers()
-    story.facts["networks after a mistake"] = checkout.networks()
-    manifest.write_bytes(pushed)
 
 
 def _deploying(checkout: Checkout, story: Story) -> None:
@@ -205,7 +212,7 @@ MISTAKES = {
     "changed digest": rf"/auth:\S+@{ABSENT} could not be pulled: .* does not have it",
     "missing image": rf"plinth:images\.lock: {FILE} has no image auth; publish what is missing: ",
     "other sources": rf"plinth:images\.lock: {FILE} was written for other sources of image auth ",
-    "tampered manifest": r"/auth:\S+ could not be pulled: .* sent something else than the digest",
+    "tampered manifest": rf"/{BUILT_ELSEWHERE}:\S+ could not be pulled: .* sent something else",
 }
 """What the user is told, by mistake."""
 
