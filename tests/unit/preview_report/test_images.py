@@ -84,3 +84,10 @@ def test_a_reference_that_is_not_known_yet_comes_from_the_image(
     running = container("replace", "redis", before={"image": OLD}, after={"image": UNKNOWN})
     image = step("create", resource_type, name, after={property_name: NEW})
     assert [each.after for each in image_changes((running, image))] == [NEW]
+
+
+def test_a_published_image_is_found_by_its_own_name(container: MakeStep, step: MakeStep) -> None:
+    running = container("replace", "gateway", before={"image": OLD}, after={"image": UNKNOWN})
+    published = {"name": f"{PUBLISHED}@{DIGEST}"}
+    pulled = step("create", "docker:index/remoteImage:RemoteImage", "envoy-image", after=published)
+    assert image_changes((running, pulled))[0].after == f"{PUBLISHED}@sha256:0123456789ab…"
