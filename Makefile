@@ -12,8 +12,8 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 export YES PASSPHRASE_FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview publish report drift scan outputs down destroy logs ps seed backup restore doctor \
-  check test bench lock
+.PHONY: help up preview publish report drift scan outputs down destroy logs ps seed backup restore \
+  doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
