@@ -6,13 +6,14 @@ NAME ?=
 BASE ?=
 TO ?=
 FROM ?=
+REGISTRY ?=
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 export YES PASSPHRASE_FILE
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview report drift scan outputs down destroy logs ps seed backup restore doctor \
-  check test bench lock
+.PHONY: help up preview publish report drift scan outputs down destroy logs ps seed backup restore \
+  doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -30,6 +31,9 @@ up: ## prepare everything and bring the stack up
 
 preview: ## show what up would change
 	@$(TOOLCHAIN) preview --stack '$(STACK)'
+
+publish: ## push own images and lock their digests: REGISTRY=host/path
+	@$(TOOLCHAIN) publish --stack '$(STACK)' --registry '$(REGISTRY)'
 
 report: ## say what up would change, for a reviewer; BASE=revision
 	@$(TOOLCHAIN) report --stack '$(STACK)' $(if $(BASE),--base '$(BASE)') || \

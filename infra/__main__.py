@@ -20,10 +20,12 @@ from infra.services import auth, mail, rest
 
 def declare(stack: str, settings: config.StackConfig) -> None:
     """Declare everything that the stack is made of."""
+    # Before anything is declared: it refuses a lock that does not fit.
+    source = images.ImageSource(settings)
     context = Context(
         config=settings,
         site=Site(stack, networks.declare(stack), protect_data=settings.protect_data),
-        images=images.ImageSource(settings.images),
+        images=source,
         keys=credentials.key_material(settings.keys, auth.issuer(settings.public_url)),
     )
 

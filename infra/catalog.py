@@ -8,6 +8,7 @@ talks to an engine or a network.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +22,8 @@ Source = Literal["packages", "registry"]
 
 CA_DIRECTORY = Path("/usr/local/share/ca-certificates")
 """Where Debian keeps the certificate authorities that a machine trusts besides the public ones."""
+
+_NO_CERTIFICATES = Path(os.devnull)
 
 BASE = "base"
 BASE_CONTEXT = "images/base"
@@ -363,6 +366,19 @@ def build_tag(name: str, repo_root: Path, ca_directory: Path = CA_DIRECTORY) -> 
         *((f"argument {key}", arguments[key].encode(), False) for key in sorted(arguments)),
     ]
     return f"plinth/{image}:{build.version}-{build_context.digest(parts)[:_HASH_LENGTH]}"
+
+
+def published_tag(name: str, repo_root: Path) -> str:
+    """Tag of an image in a registry: `<version>-<hash>`.
+
+    As `build_tag`, but over this repository alone, so that the machine that deploys and the one
+    that published agree whatever certificates each of them trusts.
+
+    Raises:
+        KeyError: Nothing has that name.
+        BuildContextError: The context misses something.
+    """
+    return build_tag(name, repo_root, _NO_CERTIFICATES).rpartition(":")[2]
 
 
 def build_order(names: Iterable[str]) -> list[str]:

@@ -74,6 +74,10 @@ class Images(Section):
     """Refuse an upstream image that the catalogue does not pin by digest. Images built from
     `packages` are tagged by their content and pass."""
 
+    lock: Annotated[str, Field(min_length=1)] | None = None
+    """File that `make publish` wrote, relative to the checkout: `images.lock.json`. Images of this
+    repository are then pulled by the digests in it; without it they are built on the engine."""
+
 
 class Gateway(Section):
     """The one entry to the environment."""

@@ -53,6 +53,19 @@ def ensure(name: str) -> str:
     return tag
 
 
+def ensure_with_parts(name: str) -> str:
+    """Build an image and what it is built from unless the engine holds it, and return its tag.
+
+    Raises:
+        ImageBuildError: A build failed.
+    """
+    tag = catalog.build_tag(name, ROOT)
+    if not _engine_holds(tag):
+        for needed in catalog.build_order([name]):
+            ensure(needed)
+    return tag
+
+
 def _engine_holds(tag: str) -> bool:
     found = subprocess.run(  # noqa: S603  (a fixed program; the tag is the catalogue's)
         ["docker", "image", "inspect", "--format={{.Id}}", tag],  # noqa: S607  (found on PATH)

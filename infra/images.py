@@ -1,4 +1,4 @@
-"""Images as stack resources: built from this repository, or pulled.
+"""Images as stack resources: built from this repository, or pulled from a registry.
 
 The catalogue says what there is; this module declares what a stack uses. Nothing that runs an
 image knows which source it came from.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pulumi_docker as docker
 
-from infra import catalog
+from infra import catalog, image_lock
 from infra.config import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,21 +20,25 @@ if TYPE_CHECKING:
     import pulumi
 
     from infra.catalog import UpstreamImage
-    from infra.config import Images
+    from infra.config import StackConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_PLATFORM = "linux/amd64"
 _REPOSITORY = Path("..")
 """Seen from this folder, where Pulumi runs the program. A path that names no machine keeps the
 state the same wherever the checkout is."""
 
 
 class ImageSource:
-    """Declares an image when a component first asks for it."""
+    """Declares an image when a component first asks for it.
 
-    def __init__(self, config: Images) -> None:
-        self._config = config
+    Raises:
+        ConfigurationError: The stack names a lock that does not fit the checkout.
+    """
+
+    def __init__(self, config: StackConfig) -> None:
+        self._config = config.images
+        self._lock = image_lock.require(config, ROOT)
         self._references: dict[str, pulumi.Output[str]] = {}
 
     def reference(self, component: str) -> pulumi.Output[str]:
@@ -45,8 +49,9 @@ class ImageSource:
         """
         upstream = catalog.CATALOG[component].upstream
         if self._config.source == "registry" and upstream:
-            return self._pulled(component, upstream)
-        return self._built(catalog.image_name(component))
+            return self._upstream(component, upstream)
+        name = catalog.image_name(component)
+        return self._pulled(name, self._lock.reference(name)) if self._lock else self._built(name)
 
     def health_check(self, component: str) -> Sequence[str]:
         """Command inside the image that tells whether the component serves."""
@@ -72,7 +77,7 @@ class ImageSource:
                     context=str(_REPOSITORY / build.context),
                     dockerfile=str(_REPOSITORY / build.dockerfile),
                     args={**catalog.build_arguments(name, ROOT), **images},
-                    platform=_PLATFORM,
+                    platform=image_lock.PLATFORM,
                     builder_version=docker.BuilderVersion.BUILDER_V1,
                 ),
                 skip_push=True,
@@ -80,15 +85,16 @@ class ImageSource:
             self._references[name] = image.image_name
         return self._references[name]
 
-    def _pulled(self, component: str, upstream: UpstreamImage) -> pulumi.Output[str]:
+    def _upstream(self, component: str, upstream: UpstreamImage) -> pulumi.Output[str]:
         if self._config.require_digest and upstream.digest is None:
             raise ConfigurationError(
                 f"images.require_digest: {upstream.reference} has no digest in infra/catalog.py; "
                 "add the one that you trust, or set images.source: packages"
             )
-        if component not in self._references:
-            image = docker.RemoteImage(
-                f"{component}-image", name=upstream.reference, keep_locally=True
-            )
-            self._references[component] = image.name
-        return self._references[component]
+        return self._pulled(component, upstream.reference)
+
+    def _pulled(self, name: str, reference: str) -> pulumi.Output[str]:
+        if name not in self._references:
+            image = docker.RemoteImage(f"{name}-image", name=reference, keep_locally=True)
+            self._references[name] = image.name
+        return self._references[name]

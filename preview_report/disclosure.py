@@ -6,6 +6,7 @@ values that only look like secrets, by their name or their format, are hidden as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,12 +25,17 @@ NOTES = frozenset({"__defaults"})
 """Members of an object that a provider keeps for itself."""
 
 _LONGEST_VALUE = 80
+_IMAGE = re.compile(r"(\S+@sha256:[0-9a-f]{12})[0-9a-f]{52}")
+"""A reference by digest, up to as much of it as tells one from another."""
+
 _UNKNOWN_MARK = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for an unknown value in Pulumi's JSON: UnknownStringValue in its plugin/rpc.go."""
 
 
 def shown(name: str, value: Any) -> str:  # noqa: ANN401  (any JSON)
     """A value as a report may show it: hidden, or its text in at most 80 characters.
+
+    The digest in an image's reference is cut to its first 12 digits.
 
     Args:
         name: What the value is called: a property, an environment variable, a setting.
@@ -41,6 +47,10 @@ def shown(name: str, value: Any) -> str:  # noqa: ANN401  (any JSON)
     if _UNKNOWN_MARK in text:
         return UNKNOWN
     text = " ".join(text.split())
+    if image := _IMAGE.fullmatch(text):
+        # Its end says what it is; its beginning, which registry.
+        text = f"{image[1]}…"
+        return text if len(text) <= _LONGEST_VALUE else f"…{text[1 - _LONGEST_VALUE :]}"
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 

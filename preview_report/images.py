@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from preview_report.recording import Step
 
-_CONTENT_HASH = re.compile(rf"-[0-9a-f]{{{12}}}$")
+_OWN = re.compile(r"(?:(?P<place>.*)/)?(?P<name>[^/:]+):(?P<version>.+)-[0-9a-f]{12}")
+"""A reference whose tag ends with the hash of what the image is built from."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,14 @@ class ImageChange:
 def program_version(reference: Any) -> str:  # noqa: ANN401  (any JSON)
     """The part of a reference that names program and version, without content hash or digest.
 
-    `plinth/postgres:17-0123456789ab` → `plinth/postgres:17`.
+    An own image is the same program wherever it comes from: `plinth/postgres:17-0123456789ab` and
+    `registry.example.org/team/postgres:17-0123456789ab@sha256:…` → `plinth/postgres:17`.
     """
-    text = shown("image", reference).split("@", 1)[0]
-    return _CONTENT_HASH.sub("", text) if text.startswith("plinth/") else text
+    text = reference.split("@", 1)[0] if isinstance(reference, str) else ""
+    found = _OWN.fullmatch(text)
+    if found and (found["place"] == "plinth" or found["name"] in catalog.BUILDS):
+        return f"plinth/{found['name']}:{found['version']}"
+    return shown("image", text)
 
 
 def image_changes(steps: tuple[Step, ...]) -> tuple[ImageChange, ...]:
@@ -49,9 +54,8 @@ def image_changes(steps: tuple[Step, ...]) -> tuple[ImageChange, ...]:
         if step.type != CONTAINER or is_file_carrier(step) or not (step.old and step.new):
             continue
         component = component_of(step)
-        before = shown("image", step.old.inputs.get("image"))
-        after = shown("image", step.new.inputs.get("image"))
-        if after == UNKNOWN:
+        before, after = step.old.inputs.get("image"), step.new.inputs.get("image")
+        if shown("image", after) == UNKNOWN:
             after = declared.get(component, UNKNOWN)
         if before == after:
             continue
@@ -59,8 +63,8 @@ def image_changes(steps: tuple[Step, ...]) -> tuple[ImageChange, ...]:
         found.append(
             ImageChange(
                 component=component,
-                before=before,
-                after=after,
+                before=shown("image", before),
+                after=shown("image", after),
                 is_other_version=program_version(before) != program_version(after),
                 note=entry.note if entry else "",
             )
@@ -68,7 +72,7 @@ def image_changes(steps: tuple[Step, ...]) -> tuple[ImageChange, ...]:
     return tuple(sorted(found, key=lambda change: change.component))
 
 
-def _declared(steps: tuple[Step, ...]) -> Mapping[str, str]:
+def _declared(steps: tuple[Step, ...]) -> Mapping[str, Any]:
     """Reference by component as the image resources name it, for what a container cannot know."""
     built = {
         step.name.removesuffix("-image"): step.inputs().get("imageName")
@@ -80,8 +84,10 @@ def _declared(steps: tuple[Step, ...]) -> Mapping[str, str]:
         for step in steps
         if step.type == REMOTE_IMAGE
     }
+    # Upstream's are named after the component, own ones after the image.
+    by_name = {**built, **pulled}
     references = {
-        component: pulled.get(component) or built.get(catalog.image_name(component))
+        component: pulled.get(component) or by_name.get(catalog.image_name(component))
         for component in catalog.CATALOG
     }
-    return {name: shown("image", found) for name, found in references.items() if found}
+    return {name: found for name, found in references.items() if found}

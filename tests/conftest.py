@@ -19,6 +19,7 @@ FOLDERS_OF_GROUP = {
     "drift": ("tests/drift",),
     "backup": ("tests/backup",),
     "preview_report": ("tests/preview_report",),
+    "publish": ("tests/publish",),
     "service": ("tests/service",),
     "images": ("tests/images",),
     "gateway": ("tests/gateway",),

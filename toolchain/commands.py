@@ -21,6 +21,7 @@ from toolchain import (
     engine,
     facts,
     paths,
+    published_images,
     pulumi_cli,
     report,
     summary,
@@ -72,6 +73,13 @@ def _gather(stack: str, *, probe_network: bool) -> facts.Facts:
     return facts.gather(answering, reason, ports, os.environ, probe_network=probe_network)
 
 
+def _findings(stack: str, *, probe_network: bool) -> list[doctor.Finding]:
+    return doctor.findings(
+        _gather(stack, probe_network=probe_network),
+        builds_images=not stacks.deploys_published_images(stack),
+    )
+
+
 def _prepare_tools(console: Console, *, development: bool = False) -> pulumi_cli.Cli:
     virtual_environment.prepare(console, development=development)
     return pulumi_cli.prepare(console)
@@ -82,12 +90,13 @@ def _prepare(console: Console, stack: str, *, development: bool = False) -> stac
     with _one_at_a_time(console):
         with console.step("This machine") as step:
             is_new = not (paths.BINARIES / "pulumi").exists()
-            doctor.require(doctor.findings(_gather(stack, probe_network=is_new)))
+            doctor.require(_findings(stack, probe_network=is_new))
             step.note(f"{facts.memory_bytes() >> 30} GiB memory")
         engine.prepare(console)
         cli = _prepare_tools(console, development=development)
         where = backend.prepare(console)
-        base_image.prepare(console)
+        if not stacks.deploys_published_images(stack):
+            base_image.prepare(console)
     return stacks.Stack(stack, cli, where)
 
 
@@ -99,6 +108,10 @@ def _open(console: Console, stack: str) -> stacks.Stack:
 
 def _up(arguments: argparse.Namespace, console: Console) -> int:
     stack = _prepare(console, arguments.stack)
+    if stacks.deploys_published_images(stack.name):
+        code = published_images.pull(stack.name)
+        if code != 0:
+            return code
     stacks.prepare(stack, console)
     stacks.up(stack)
     for line in summary.lines(stack.name, stacks.outputs(stack)):
@@ -111,6 +124,15 @@ def _preview(arguments: argparse.Namespace, console: Console) -> int:
     stacks.prepare(stack, console)
     stacks.preview(stack)
     return 0
+
+
+def _publish(arguments: argparse.Namespace, console: Console) -> int:
+    address = published_images.check_address(arguments.registry)
+    with _one_at_a_time(console):
+        engine.prepare(console)
+        virtual_environment.prepare(console)
+        base_image.prepare(console)
+    return published_images.push(arguments.stack, address)
 
 
 def _report(arguments: argparse.Namespace, _console: Console) -> int:
@@ -234,7 +256,7 @@ def _ps(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _doctor(arguments: argparse.Namespace, console: Console) -> int:
-    doctor.report(console, doctor.findings(_gather(arguments.stack, probe_network=True)))
+    doctor.report(console, _findings(arguments.stack, probe_network=True))
     return 0
 
 
@@ -434,6 +456,7 @@ Command = Callable[[argparse.Namespace, Console], int]
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "up": (_up, "prepare everything and bring the stack up"),
     "preview": (_preview, "show what up would change"),
+    "publish": (_publish, "push a stack's own images and lock their digests"),
     "report": (_report, "say what up would change, for a reviewer, as Markdown"),
     "drift": (_drift, "say where what runs is not what was declared; exit code 3 if so"),
     "outputs": (_outputs, "print the stack's outputs as JSON"),
@@ -475,6 +498,8 @@ def parser() -> argparse.ArgumentParser:
                 action="store_false",
                 help="leave the database's catalogue out",
             )
+        if name == "publish":
+            command.add_argument("--registry", default="", help="host[:port]/path")
         if name == "logs":
             command.add_argument("--service", default="", help="the component, as in `make ps`")
         if name == "outputs":

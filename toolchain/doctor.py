@@ -165,7 +165,7 @@ def _debootstrap(facts: Facts) -> Finding:
         Verdict.MISSING,
         subject,
         "not installed",
-        "sudo apt-get install debootstrap, or set plinth:images source to registry.",
+        "sudo apt-get install debootstrap, or deploy published images (docs/images.md).",
     )
 
 
@@ -200,7 +200,7 @@ def findings(facts: Facts, *, builds_images: bool = True) -> list[Finding]:
 
     Args:
         facts: what the machine is and has.
-        builds_images: whether the stack builds its images (source `packages`).
+        builds_images: whether the stack builds images; one with a lock pulls them.
     """
     checks = [check for check in CHECKS if builds_images or check is not _debootstrap]
     return [check(facts) for check in checks]

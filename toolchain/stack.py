@@ -26,6 +26,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 CONTAINER_TYPE = "docker:index/container:Container"
 NETWORK_TYPE = "docker:index/network:Network"
 ENVIRONMENT_LINE = re.compile(r"^(?!\s*#).*\bplinth:environment:\s*[\"']?([a-z]+)", re.MULTILINE)
+LOCK_LINE = re.compile(r"^(?!\s*#).*\block:\s*(?!null\b|~)[\"']?[\w./-]", re.MULTILINE)
 SALT_LINE = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 
 
@@ -235,6 +236,12 @@ def environment_of(stack: Stack) -> str:
     text = stack.file.read_text(encoding="utf-8") if stack.file.exists() else ""
     found = ENVIRONMENT_LINE.search(text)
     return found[1] if found else "production"
+
+
+def deploys_published_images(name: str, repository: Path = paths.REPOSITORY) -> bool:
+    """Whether a stack's file names a lock (`images.lock`): it then builds no image."""
+    text = (repository / f"Pulumi.{name}.yaml").read_text(encoding="utf-8")
+    return LOCK_LINE.search(text) is not None
 
 
 def policy_options(stack: Stack) -> tuple[str, ...]:

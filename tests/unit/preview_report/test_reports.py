@@ -28,6 +28,7 @@ RISKS = {
     "policy-violation": Risk.FAILED,
     "protected-volume": Risk.FAILED,
     "protection-lifted": Risk.DATA,
+    "published-image-changes": Risk.RESTART,
     "volume-deleted": Risk.DATA,
     "volume-replaced": Risk.DATA,
     "wrong-setting": Risk.FAILED,

@@ -14,6 +14,7 @@ from toolchain.errors import ToolchainError
 from toolchain.pulumi_cli import Cli
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SALT = "encryptionsalt: v1:abc=:v1:def\n"
@@ -110,6 +111,45 @@ def test_a_stacks_environment_is_read_from_its_file(
 ) -> None:
     local_stack.file.write_text(f"config:\n{line}  plinth:protect_data: true\n", encoding="utf-8")
     assert stack.environment_of(local_stack) == expected
+
+
+@pytest.fixture
+def builds_images(tmp_path: Path) -> Callable[[str], bool]:
+    """Whether a stack with these lines about images builds them."""
+
+    def answer(lines: str) -> bool:
+        (tmp_path / "Pulumi.shop.yaml").write_text(f"config:\n  {lines}", encoding="utf-8")
+        return not stack.deploys_published_images("shop", tmp_path)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "plinth:images:\n    lock: images.lock.json\n",
+        'plinth:images: {source: registry, lock: "locks/prod.json"}\n',
+    ],
+)
+def test_a_stack_with_a_lock_builds_no_images(
+    builds_images: Callable[[str], bool], lines: str
+) -> None:
+    assert not builds_images(lines)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "plinth:images:\n    # lock: images.lock.json\n",
+        "plinth:images:\n    lock: null\n",
+        "plinth:images:\n    lock: ~\n",
+        "plinth:images:\n    source: packages\n",
+    ],
+)
+def test_a_stack_without_a_lock_builds_them(
+    builds_images: Callable[[str], bool], lines: str
+) -> None:
+    assert builds_images(lines)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""A stack's file, read outside Pulumi: for commands that need to know what the stack is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from infra.config import PROJECT, ConfigurationError, parse
+
+if TYPE_CHECKING:
+    from infra.config import StackConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def read(stack: str, root: Path = ROOT) -> StackConfig:
+    """What `Pulumi.<stack>.yaml` sets.
+
+    Raises:
+        ConfigurationError: The file is no YAML, or a setting cannot be used.
+    """
+    file = root / f"Pulumi.{stack}.yaml"
+    try:
+        document: Any = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        settings: dict[str, object] = document.get("config") or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{file.name} cannot be read: {reason}") from None
+    prefix = f"{PROJECT}:"
+    return parse(
+        {
+            key.removeprefix(prefix): value
+            for key, value in settings.items()
+            if key.startswith(prefix)
+        }
+    )

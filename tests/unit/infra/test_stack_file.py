@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from infra import stack_file
+from infra.config import ConfigurationError, StackConfig
+
+SETTINGS = "config:\n  plinth:environment: test\n  plinth:auth: {autoconfirm: true}\n"
+
+
+def read(folder: Path, text: str) -> StackConfig:
+    (folder / "Pulumi.shop.yaml").write_text(text)
+    return stack_file.read("shop", folder)
+
+
+def test_a_stacks_settings_are_read(tmp_path: Path) -> None:
+    assert read(tmp_path, SETTINGS).environment == "test"
+
+
+def test_settings_that_pulumi_wrote_as_text_are_read(tmp_path: Path) -> None:
+    text = SETTINGS + '  plinth:gateway: {port: "8001"}\n'
+    assert read(tmp_path, text).gateway.port == 8001
+
+
+def test_settings_of_providers_are_left_alone(tmp_path: Path) -> None:
+    assert read(tmp_path, SETTINGS + "  docker:host: ssh://host\n").auth.autoconfirm
+
+
+def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"plinth:gateway\.prot: no such setting"):
+        read(tmp_path, SETTINGS + "  plinth:gateway: {prot: 1}\n")
+
+
+@pytest.mark.parametrize("text", ["config: [", "- config", "text"])
+def test_a_file_that_is_no_stack_file_is_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Pulumi\.shop\.yaml cannot be read: .+$"):
+        read(tmp_path, text)
