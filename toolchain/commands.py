@@ -38,6 +38,7 @@ TEST_WORKERS = ("--numprocesses=4", "--dist=loadscope", "--no-loadscope-reorder"
 OFFLINE = "not engine and not stack and not cli"
 CHECK_LOG_LINES = 200
 SCAN_COULD_NOT_LOOK = 2
+EXTERNAL_SECTION = re.compile(r"^( +)external:.*\n(?:(?:\1 +.*)?\n)*", re.MULTILINE)
 
 
 @contextlib.contextmanager
@@ -54,17 +55,18 @@ def _one_at_a_time(console: Console) -> Iterator[None]:
         yield
 
 
-def _stack_ports(stack: str) -> tuple[int, ...]:
-    text = (paths.REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+def stack_ports(text: str) -> tuple[int, ...]:
+    """The ports that a stack file sets on the host, not those of stores that run elsewhere."""
+    here = EXTERNAL_SECTION.sub("", f"{text}\n")
     return tuple(
-        sorted({int(port) for port in re.findall(r"^\s+port:\s*(\d+)", text, re.MULTILINE)})
+        sorted({int(port) for port in re.findall(r"^\s+port:\s*(\d+)", here, re.MULTILINE)})
     )
 
 
 def _gather(stack: str, *, probe_network: bool) -> facts.Facts:
     engine.adopt_context()
     answering = engine.version()
-    ports = _stack_ports(stack)
+    ports = stack_ports((paths.REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
     if answering is not None:
         own = " ".join(port for found in containers.of_stack(stack) for port in found.ports)
         ports = tuple(port for port in ports if f":{port}->" not in own)
@@ -254,7 +256,8 @@ def _seed(arguments: argparse.Namespace, console: Console) -> int:
         if name not in running:
             raise ToolchainError(
                 f"stack {arguments.stack} has no running database",
-                f"Start it first: make up STACK={arguments.stack}",
+                f"Start it first: make up STACK={arguments.stack}. One that runs elsewhere takes "
+                f"{SEED.relative_to(paths.REPOSITORY)} through psql.",
             )
         # Through a shell for the redirection alone; every word is quoted.
         pipe = f"exec docker exec -i {shlex.quote(name)} sh -c {shlex.quote(script)}"
