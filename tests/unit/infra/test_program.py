@@ -1,10 +1,12 @@
 """The whole program under a recorder, as each shipped stack runs it."""
 
+from itertools import combinations
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.unit.infra.conftest import Recorder, run_program
+from tests.unit.infra.conftest import ROOT, STACKS, Recorder, run_program
 
 CONTAINER = "docker:index/container:Container"
 DEVELOPMENT: dict[str, Any] = {
@@ -132,3 +134,28 @@ def test_images_may_come_from_a_registry() -> None:
 def test_plinths_own_services_are_built_whatever_the_source() -> None:
     program = run_program("dev", {**DEVELOPMENT, "plinth:images": {"source": "registry"}})
     assert "db-bootstrap-image" in program.resources["docker:index/image:Image"]
+
+
+def taken(stack: str) -> set[str]:
+    """Every name and port that a shipped stack takes on its host."""
+    file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
+    resources = run_program(stack, file["config"]).resources
+    kinds = ("container:Container", "network:Network", "volume:Volume")
+    names = {
+        f"{kind} {inputs['name']}"
+        for kind in kinds
+        for inputs in resources[f"docker:index/{kind}"].values()
+    }
+    ports = {
+        f"port {port['external']}"
+        for inputs in resources[CONTAINER].values()
+        for port in inputs.get("ports", [])
+    }
+    return names | ports
+
+
+@pytest.mark.parametrize(("one", "other"), combinations(STACKS, 2))
+def test_shipped_stacks_run_side_by_side(one: str, other: str) -> None:
+    first, second = taken(one), taken(other)
+    assert first
+    assert not first & second
