@@ -546,16 +546,26 @@ def load(raw: Mapping[str, str]) -> StackConfig:
 
     Args:
         raw: `<namespace>:<key>` to text; structured values are JSON. Keys of other namespaces
-            (providers, Pulumi itself) are left to their owners.
+            (providers, Pulumi itself) are left to their owners, but for where the engine is.
+
+    Raises:
+        ConfigurationError: One line per mistake.
     """
     prefix = f"{PROJECT}:"
-    return parse(
+    settings = parse(
         {
             key.removeprefix(prefix): _decode(text)
             for key, text in raw.items()
             if key.startswith(prefix)
         }
     )
+    host = raw.get("docker:host", "")
+    if host.startswith(("ssh://", "tcp://")) and settings.gateway.public_url is None:
+        raise ConfigurationError(
+            f"{PROJECT}:gateway.public_url: is not set, and docker:host runs the stack on another "
+            "machine, whose 127.0.0.1 nobody else reaches; set it to the address that clients use"
+        )
+    return settings
 
 
 def _decode(text: str) -> Any:  # noqa: ANN401  (JSON is any of its types; pydantic narrows it)

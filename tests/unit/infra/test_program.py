@@ -154,7 +154,7 @@ def taken(stack: str) -> set[str]:
     return names | ports
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(STACKS, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(STACKS, 2)))
 def test_shipped_stacks_run_side_by_side(one: str, other: str) -> None:
     first, second = taken(one), taken(other)
     assert first
