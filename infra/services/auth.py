@@ -37,7 +37,8 @@ def environment(context: Context, database: postgres.Client) -> dict[str, str]:
         "GOTRUE_JWT_DEFAULT_GROUP_NAME": "authenticated",
         "GOTRUE_JWT_EXP": str(auth.token_lifetime_seconds),
         "GOTRUE_JWT_ISSUER": issuer(public_url),
-        "GOTRUE_MAILER_AUTOCONFIRM": str(auth.autoconfirm).lower(),
+        # No mail is sent yet. Where nobody signs up, addresses are those that a server gave.
+        "GOTRUE_MAILER_AUTOCONFIRM": str(auth.autoconfirm or not auth.signup).lower(),
         "GOTRUE_PASSWORD_MIN_LENGTH": str(auth.password_minimum_length),
         "GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": str(auth.refresh_reuse_seconds),
         "GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED": "true",

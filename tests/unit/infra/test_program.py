@@ -1,11 +1,13 @@
 """The whole program under a recorder, as each shipped stack runs it."""
 
+import secrets
 from itertools import combinations
 from typing import Any
 
 import pytest
 import yaml
 
+from services.auth.settings import AuthSettings
 from tests.unit.infra.conftest import ROOT, STACKS, Recorder, run_program
 
 CONTAINER = "docker:index/container:Container"
@@ -134,6 +136,17 @@ def test_images_may_come_from_a_registry() -> None:
 def test_plinths_own_services_are_built_whatever_the_source() -> None:
     program = run_program("dev", {**DEVELOPMENT, "plinth:images": {"source": "registry"}})
     assert "db-bootstrap-image" in program.resources["docker:index/image:Image"]
+
+
+def test_auth_starts_with_what_a_shipped_stack_tells_it(
+    components: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = dict(entry.split("=", 1) for entry in components["auth"]["envs"])
+    # What the recorder generates reads like a demo's secret.
+    generated = {name: secrets.token_urlsafe(32) for name in ("PGPASSWORD", "GOTRUE_JWT_SECRET")}
+    for name, value in (given | generated).items():
+        monkeypatch.setenv(name, value)
+    assert AuthSettings()
 
 
 def taken(stack: str) -> set[str]:
