@@ -50,6 +50,8 @@ class SshDoor:
     port: int
     key: Path
     known_hosts: Path
+    connections: list[str]
+    """Sockets that were asked for, in order."""
 
     @property
     def address(self) -> str:
@@ -71,8 +73,12 @@ class SshDoor:
 
 
 class _Door(asyncssh.SSHServer):
+    def __init__(self, connections: list[str]) -> None:
+        self._connections = connections
+
     def unix_connection_requested(self, dest_path: str) -> bool:
-        return bool(dest_path)
+        self._connections.append(dest_path)
+        return True
 
 
 def write_key(folder: Path, name: str) -> Path:
@@ -93,9 +99,13 @@ def write_known_hosts(folder: Path, name: str, port: int, host_key: Path) -> Pat
     return known
 
 
-async def _listen(host_key: Path, accepted: Path) -> asyncssh.SSHAcceptor:
+async def _listen(host_key: Path, accepted: Path, connections: list[str]) -> asyncssh.SSHAcceptor:
     return await asyncssh.create_server(
-        _Door, HOST, 0, server_host_keys=[str(host_key)], authorized_client_keys=str(accepted)
+        lambda: _Door(connections),
+        HOST,
+        0,
+        server_host_keys=[str(host_key)],
+        authorized_client_keys=str(accepted),
     )
 
 
@@ -104,9 +114,11 @@ def ssh_door(folder: Path) -> Iterator[SshDoor]:
     """Serve SSH on a free port."""
     host_key, client_key = write_key(folder, "host"), write_key(folder, "client")
     with _event_loop() as loop:
-        server = _run(loop, _listen(host_key, client_key.with_suffix(".pub")))
+        connections: list[str] = []
+        server = _run(loop, _listen(host_key, client_key.with_suffix(".pub"), connections))
         port = server.get_port()
-        yield SshDoor(port, client_key, write_known_hosts(folder, "known_hosts", port, host_key))
+        known_hosts = write_known_hosts(folder, "known_hosts", port, host_key)
+        yield SshDoor(port, client_key, known_hosts, connections)
         loop.call_soon_threadsafe(server.close)
         _run(loop, server.wait_closed())
 

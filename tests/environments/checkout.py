@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import shlex
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import docker
+import yaml
 
 from tests import checkout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.checkout import Run
     from tests.environments.servers import Servers
 
@@ -45,28 +49,48 @@ def error(run: Run) -> str:
     return lines[-1] if lines else ""
 
 
+@dataclass(frozen=True)
 class Checkout(checkout.Checkout):
     """The copy with its one stack."""
 
+    engine: Mapping[str, str] = field(default_factory=dict)
+    """What the stack's file says about its engine."""
+
     def settle(self, **stores: dict[str, Any]) -> None:
         """Write the stack's file with stores that run elsewhere, their secrets encrypted."""
-        secrets = {
-            name: external.pop(SECRET_NAMES.get(name, "password"))
-            for name, external in stores.items()
-        }
-        settings = dict(PRODUCTION)
-        for name, external in stores.items():
+        settings, secrets = dict(PRODUCTION), list[str]()
+        for name, given in stores.items():
+            secret = SECRET_NAMES.get(name, "password")
+            external = {key: value for key, value in given.items() if key != secret}
             settings[name] = {**settings.get(name, {}), "external": external}
+            secrets += ["--secret", f"plinth:{name}.external.{secret}={given[secret]}"]
         self.configure(NAME, settings)
-        for name, secret in secrets.items():
-            path = f"plinth:{name}.external.{SECRET_NAMES.get(name, 'password')}"
-            self.done("config", "set", "--secret", "--path", path, secret)
+        self.set_engine(self.engine)
+        self.done("config", "set-all", "--path", *secrets)
+
+    def set_engine(self, engine: Mapping[str, str]) -> None:
+        """Write into the stack's file which engine it runs on."""
+        file = self.folder / f"Pulumi.{NAME}.yaml"
+        content: dict[str, Any] = yaml.safe_load(file.read_text())
+        kept = {
+            key: value for key, value in content["config"].items() if not key.startswith("docker:")
+        }
+        content["config"] = kept | dict(engine)
+        # Each value on one line, as Pulumi writes it.
+        file.write_text(yaml.safe_dump(content, width=100_000))
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """What the documentation has a shell set for plain Pulumi commands."""
+        show = 'eval "$(python3 -m toolchain env --stack "$0")"; env --null'
+        shown = self.run("sh", "-ec", show, NAME)
+        assert shown.code == 0, shown.printed
+        return dict(entry.split("=", 1) for entry in shown.output.split("\0") if entry)
 
     def pulumi(self, *words: str, folder: str = ".", stack: str = NAME) -> Run:
         """Run a Pulumi command as the documentation says."""
-        command = shlex.join(["pulumi", *words, "--stack", stack, "--non-interactive"])
-        prepare = f'eval "$(python3 -m toolchain env --stack {NAME})"'
-        return self.run("sh", "-ec", f"{prepare}; cd {folder}; {command}")
+        command = ("pulumi", "-C", folder, *words, "--stack", stack, "--non-interactive")
+        return self.run(*command, environment=self.variables)
 
     def done(self, *words: str, folder: str = ".", stack: str = NAME) -> str:
         """The same for a command that must end well: what it printed."""

@@ -1,4 +1,4 @@
-"""One production stack, whose data moves elsewhere while the tests look at it.
+"""One production stack on an engine behind SSH, whose data moves elsewhere.
 
 It holds its own PostgreSQL and Redis, protected; a destroy and a move are refused; their volumes
 are given up on purpose; then it uses servers that run elsewhere.
@@ -7,12 +7,14 @@ are given up on purpose; then it uses servers that run elsewhere.
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from tests import engine_doors
 from tests.checkout import Run
+from tests.engine_doors import SshDoor
 from tests.environments.checkout import (
     NAME,
     PRODUCTION,
@@ -51,9 +53,18 @@ def secret() -> str:
 
 
 @pytest.fixture(scope="session")
-def checkout(secret: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshDoor]:
+    with engine_doors.ssh_door(tmp_path_factory.mktemp("ssh")) as door:
+        yield door
+
+
+@pytest.fixture(scope="session")
+def checkout(
+    secret: str, ssh: SshDoor, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Checkout]:
     """The copy with its stack up; the stack is destroyed in the end, as the documentation says."""
-    copy = Checkout.copy(tmp_path_factory.mktemp("checkout"))
+    folder = tmp_path_factory.mktemp("checkout")
+    copy = replace(Checkout.copy(folder), engine=ssh.settings())
     copy.configure(NAME, PRODUCTION)
     copy.done("stack", "init", "--no-select")
     copy.settle(**partly_elsewhere(secret))

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import redis
 
-from tests.environments.checkout import NAME, Checkout, components, error
+from tests.environments.checkout import NAME, Checkout, components
 from tests.environments.conftest import Story
 from tests.environments.servers import Servers
 
@@ -103,11 +103,3 @@ def test_given_secrets_stand_nowhere_in_the_stack_file(
 ) -> None:
     assert story.moved.code == 0
     assert servers.password not in (checkout.folder / f"Pulumi.{NAME}.yaml").read_text()
-
-
-def test_a_backup_names_the_stores_elsewhere(checkout: Checkout, story: Story) -> None:
-    assert story.moved.code == 0
-    passphrase = {"PLINTH_BACKUP_PASSPHRASE": "correct horse battery staple"}
-    ended = checkout.make(NAME, "backup", "TO=bundles", environment=passphrase)
-    assert ended.code != 0
-    assert f"stack {NAME} keeps postgres (" in error(ended)

@@ -1,27 +1,23 @@
-"""The commands on a stack whose engine is reached over SSH or TLS: this one, through a door."""
+"""The commands on a stack whose engine is behind SSH or TLS: this machine's, through a door.
+
+The whole stack of these tests was brought up, changed and looked at over SSH.
+"""
 
 import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests import engine_doors
 from tests.certificates import Authority
 from tests.engine_doors import SshDoor, TlsDoor
-from tests.environments.checkout import NAME, Checkout, error
+from tests.environments.checkout import NAME, Checkout, components, error
 from tests.environments.conftest import Story
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
-
-
-@pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshDoor]:
-    with engine_doors.ssh_door(tmp_path_factory.mktemp("ssh")) as door:
-        yield door
 
 
 @pytest.fixture(scope="module")
@@ -31,31 +27,42 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsDoor]:
 
 
 @contextlib.contextmanager
-def engine_of(checkout: Checkout, settings: dict[str, str]) -> Iterator[Checkout]:
-    """The checkout, with the provider's settings in the stack's file."""
-    file = checkout.folder / f"Pulumi.{NAME}.yaml"
-    before = file.read_text()
-    content: dict[str, Any] = yaml.safe_load(before)
-    content["config"] |= settings
-    # On one line each, as Pulumi writes them.
-    file.write_text(yaml.safe_dump(content, width=100_000))
-    yield checkout
-    file.write_text(before)
+def engine_of(checkout: Checkout, settings: Mapping[str, str]) -> Iterator[None]:
+    """Have the stack's file name another engine for a while."""
+    checkout.set_engine(settings)
+    yield
+    checkout.set_engine(checkout.engine)
 
 
-def test_containers_are_listed_over_tls(checkout: Checkout, story: Story, tls: TlsDoor) -> None:
+def test_a_stack_comes_up_over_ssh(story: Story, ssh: SshDoor) -> None:
     assert story.moved.code == 0
-    with engine_of(checkout, tls.settings()):
+    assert ssh.connections
+    assert "gateway" in components(NAME)
+
+
+def test_no_ssh_outlives_its_command(story: Story, ssh: SshDoor) -> None:
+    assert story.moved.code == 0
+    assert not [words for words in running_commands() if f"{ssh.port}" in words]
+
+
+def running_commands() -> list[list[str]]:
+    """The arguments of every ssh that runs."""
+    commands = []
+    for process in os.scandir("/proc"):
+        with contextlib.suppress(OSError):
+            words = (Path(process.path) / "cmdline").read_bytes().decode(errors="replace")
+            commands.append(words.split("\0"))
+    return [words for words in commands if words[0] == "ssh"]
+
+
+@pytest.mark.parametrize("door", ["ssh", "tls"])
+def test_containers_are_listed(
+    checkout: Checkout, story: Story, ssh: SshDoor, tls: TlsDoor, door: str
+) -> None:
+    assert story.moved.code == 0
+    settings = {"ssh": ssh.settings(), "tls": tls.settings()}[door]
+    with engine_of(checkout, settings):
         assert "gateway" in checkout.make(NAME, "ps").output
-
-
-def test_drift_is_looked_for_over_ssh(checkout: Checkout, story: Story, ssh: SshDoor) -> None:
-    # Drift asks every client: Pulumi's provider in a refresh, the docker command, the SDK.
-    assert story.moved.code == 0
-    with engine_of(checkout, ssh.settings()):
-        ended = checkout.run("python3", "-m", "toolchain", "drift", "--stack", NAME)
-    assert (ended.code, ended.output) == (0, ""), ended.printed
-    assert "The database runs elsewhere" in ended.errors
 
 
 def test_plain_commands_are_told_where_the_engine_is(

@@ -19,8 +19,8 @@ def reference(checkout: Checkout, story: Story) -> dict[str, Any]:
     assert story.moved.code == 0
     run = {"folder": EXAMPLE, "stack": "example"}
     checkout.done("stack", "init", "--no-select", **run)
-    checkout.done("config", "set", "plinth", f"organization/plinth/{NAME}", **run)
-    checkout.done("up", "--yes", "--skip-preview", **run)
+    stack = f"plinth=organization/plinth/{NAME}"
+    checkout.done("up", "--yes", "--skip-preview", "--config", stack, **run)
     return {
         "shown": json.loads(checkout.done("stack", "output", "--json", **run)),
         "revealed": json.loads(checkout.done("stack", "output", "--json", "--show-secrets", **run)),
