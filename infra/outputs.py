@@ -10,8 +10,7 @@
 | `secret_key` | yes | API key for servers; passes row-level security |
 | `legacy_anon_key`, `legacy_service_role_key` | the latter | HS256 keys for older clients, if on |
 | `database`, `mongo`, `redis`, `s3` | yes | connection details of the stores |
-| `components` | | container, image, networks, ports, health and limits by component; the address of
-  a store that runs elsewhere |
+| `components` | | container, image, networks, ports, limits by component; an external address |
 """
 
 from __future__ import annotations
@@ -79,10 +78,11 @@ def connection(endpoint: Endpoint, password: str) -> Connection:
     encrypted = endpoint.tls != "disable"
     scheme = "rediss" if encrypted and endpoint.scheme == "redis" else endpoint.scheme
     account = f"{quote(endpoint.user, safe='')}:{quote(password, safe='')}"
+    database = quote(endpoint.database, safe="")
     options = _ENCRYPTED.get(endpoint.scheme, {}).get(endpoint.tls, "")
 
     def url(host: str, port: int) -> str:
-        return f"{scheme}://{account}@{host}:{port}/{endpoint.database}{options}"
+        return f"{scheme}://{account}@{host}:{port}/{database}{options}"
 
     details = Connection(
         host=endpoint.host,

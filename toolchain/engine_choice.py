@@ -7,7 +7,6 @@ client, backup, drift) reads DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -24,8 +23,9 @@ TUNNELLED = "PLINTH_ENGINE"
 """Variable that names the engine behind a tunnel."""
 
 LOCAL_SCHEMES = ("unix://", "npipe://")
-CERTIFICATE_FILES = ("ca.pem", "cert.pem", "key.pem")
-MATERIAL = ("caMaterial", "certMaterial", "keyMaterial")
+MATERIAL = {"caMaterial": "ca.pem", "certMaterial": "cert.pem", "keyMaterial": "key.pem"}
+"""Settings of the provider that hold a file's content, and the file in a folder of certificates."""
+
 _SETTING = re.compile(r"^\s+[\"']?docker:(\w+)[\"']?:[ \t]*(.*?)\s*$", re.MULTILINE)
 
 
@@ -65,47 +65,46 @@ def read(text: str, stack: str) -> EngineChoice:
             raise ToolchainError(
                 f"docker:{name} in Pulumi.{stack}.yaml reaches Pulumi's provider alone, not the "
                 "docker client",
-                f"Put {', '.join(CERTIFICATE_FILES)} into a folder, and set docker:certPath to it.",
+                f"Put {', '.join(MATERIAL.values())} into a folder, and set docker:certPath to it.",
             )
+    try:
+        ssh_options = ssh_tunnel.options_from(found.get("sshOpts", ""))
+    except ssh_tunnel.TunnelError as error:
+        raise _told(error) from None
     return EngineChoice(
         host=found.get("host", ""),
         certificates=_folder(found.get("certPath", ""), stack),
-        ssh_options=_ssh_options(found.get("sshOpts", ""), stack),
+        ssh_options=ssh_options,
     )
 
 
 def _unquoted(value: str) -> str:
     if value[:1] in {"'", '"'}:
-        return value[1:].partition(value[0])[0] if value[0] == '"' else value[1:].rstrip("'")
+        return value[1:].partition(value[0])[0]
     return re.split(r"\s+#", value, maxsplit=1)[0]
 
 
 def _folder(named: str, stack: str) -> str:
     if not named:
         return ""
-    folder = paths.REPOSITORY / Path(named).expanduser()
-    missing = [name for name in CERTIFICATE_FILES if not (folder / name).is_file()]
+    folder = Path(named)
+    if not folder.is_absolute():
+        raise ToolchainError(
+            f"docker:certPath in Pulumi.{stack}.yaml: {named} is not absolute",
+            "Write the folder's whole path: Pulumi's provider starts elsewhere.",
+        )
+    missing = [name for name in MATERIAL.values() if not (folder / name).is_file()]
     if missing:
         raise ToolchainError(
             f"docker:certPath in Pulumi.{stack}.yaml: {folder} has no {', '.join(missing)}",
             "Put the engine's authority, the client's certificate and its key there.",
         )
-    return str(folder)
+    return named
 
 
-def _ssh_options(text: str, stack: str) -> tuple[str, ...]:
-    if not text:
-        return ()
-    try:
-        options = json.loads(text)
-    except ValueError:
-        options = None
-    if not isinstance(options, list) or not all(isinstance(each, str) for each in options):
-        raise ToolchainError(
-            f"docker:sshOpts in Pulumi.{stack}.yaml is no list of texts",
-            """Write it on one line, such as docker:sshOpts: '["-i", "/home/me/.ssh/deploy"]'.""",
-        )
-    return tuple(options)
+def _told(error: ssh_tunnel.TunnelError) -> ToolchainError:
+    what, _, mend = str(error).rpartition("; ")
+    return ToolchainError(what, f"{mend[:1].upper()}{mend[1:]}.")
 
 
 def choose(stack: str) -> EngineChoice:
@@ -136,8 +135,7 @@ def adopt(stack: str) -> None:
     try:
         tunnel = ssh_tunnel.open_tunnel(host, choice.ssh_options)
     except ssh_tunnel.TunnelError as error:
-        what, _, mend = str(error).rpartition("; ")
-        raise ToolchainError(what, f"{mend[:1].upper()}{mend[1:]}.") from None
+        raise _told(error) from None
     atexit.register(tunnel.close)
     os.environ |= {"DOCKER_HOST": f"unix://{tunnel.socket}", TUNNELLED: host}
 

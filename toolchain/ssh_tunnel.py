@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import socket
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ _MENDS = (
         "its key is not the known one: compare it with what its owner says, then mend known_hosts",
     ),
     ("Permission denied", "it does not accept this user's key: ssh-copy-id adds it there"),
+    ("ssh: not found", "install ssh (apt-get install openssh-client)"),
     ("Could not resolve hostname", "mend the name in docker:host"),
     ("", "check the address in docker:host, and that sshd runs there"),
 )
@@ -58,38 +60,59 @@ class TunnelError(Exception):
     """The engine's socket cannot be reached over SSH; one line with the mend."""
 
 
-def command(host: str, options: Sequence[str], local: Path) -> list[str]:
-    """The command line of ssh.
+def options_from(text: str) -> tuple[str, ...]:
+    """Further options of ssh, as `docker:sshOpts` gives them: a list of texts as JSON.
 
-    Args:
-        host: `ssh://[user@]host[:port][/path of the engine's socket]`.
-        options: further options of ssh.
-        local: the socket on this machine.
+    Raises:
+        TunnelError: it is no such list.
+    """
+    try:
+        options = json.loads(text) if text else []
+    except ValueError:
+        options = None
+    if not isinstance(options, list) or not all(isinstance(each, str) for each in options):
+        raise TunnelError(
+            """docker:sshOpts is no list of texts; write it on one line, as '["-i", "/key"]'"""
+        )
+    return tuple(options)
+
+
+def parsed(host: str) -> SplitResult:
+    """The address of an engine: `ssh://[user@]host[:port][/path of its socket]`.
 
     Raises:
         TunnelError: it is no such address.
     """
     try:
         address = urlsplit(host)
-        port = address.port
+        is_usable = address.port != 0
     except ValueError:
-        raise TunnelError(f"docker:host {host} has no usable port; write ssh://user@host:22") from (
-            None
-        )
-    if not address.hostname or address.hostname.startswith("-"):
-        raise TunnelError(f"docker:host {host} names no host; write ssh://user@host")
+        is_usable = False
+    if not is_usable or not address.hostname or address.hostname.startswith("-"):
+        raise TunnelError(f"docker:host {host} names no host; write ssh://user@host:22")
+    return address
+
+
+def command(address: SplitResult, options: Sequence[str], local: Path) -> list[str]:
+    """The command line of ssh.
+
+    Args:
+        address: where the engine is.
+        options: further options of ssh.
+        local: the socket on this machine.
+    """
     return [
         "ssh",
         "-N",
         "-T",
         *options,
         *(word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")),
-        *(["-p", str(port)] if port else []),
+        *(["-p", str(address.port)] if address.port else []),
         *(["-l", address.username] if address.username else []),
         "-L",
         f"{local}:{address.path or REMOTE_SOCKET}",
         "--",
-        address.hostname,
+        str(address.hostname),
     ]
 
 
@@ -118,10 +141,11 @@ def open_tunnel(host: str, options: Sequence[str] = ()) -> Tunnel:
     Raises:
         TunnelError: ssh does not reach the machine, or no engine answers there.
     """
+    address = parsed(host)
     # Readable by its owner alone, and short: a socket's path has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="plinth-"))
     local, errors = folder / "docker.sock", folder / "errors"
-    words = command(host, options, local)
+    words = command(address, options, local)
     with errors.open("wb") as written:
         process = subprocess.Popen(
             ["sh", "-c", _BOUND_TO_PARENT, str(folder), *words],
@@ -144,7 +168,7 @@ def open_tunnel(host: str, options: Sequence[str] = ()) -> Tunnel:
     if not answers(local):
         tunnel.close()
         raise TunnelError(
-            f"no Docker engine answers at {urlsplit(host).path or REMOTE_SOCKET} of {host}; start "
+            f"no Docker engine answers at {address.path or REMOTE_SOCKET} of {host}; start "
             "it there, and let its user use it (group docker)"
         )
     return tunnel

@@ -7,19 +7,13 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import requests
 from docker.tls import TLSConfig
 from requests.adapters import HTTPAdapter
 from typing_extensions import override
 
-MATERIAL: Final[Mapping[str, str]] = {
-    "caMaterial": "ca.pem",
-    "certMaterial": "cert.pem",
-    "keyMaterial": "key.pem",
-}
-"""Configuration that holds a file's content, and that file's name in a folder of certificates."""
+from toolchain.engine_choice import MATERIAL
 
 
 class CertificateError(Exception):

@@ -20,13 +20,12 @@ from airgap.docker_provider import certificates
 from airgap.provider.resource import CheckError, ProviderError
 from airgap.provider.values import Value, Values
 from toolchain import ssh_tunnel
+from toolchain.engine_choice import MATERIAL
 
 DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
 _CONNECTIONS: Final = 64
 _TIMEOUT_SECONDS: Final = 300
-_TAKEN_CONFIGURATION: Final = frozenset(
-    {"host", "certPath", "sshOpts", "version", *certificates.MATERIAL}
-)
+_TAKEN_CONFIGURATION: Final = frozenset({"host", "certPath", "sshOpts", "version", *MATERIAL})
 _REFUSED_CONFIGURATION: Final[Mapping[str, str]] = {
     "context": "use docker:host",
     "disableDockerDaemonCheck": "leave it out: the engine is contacted on first use",
@@ -61,7 +60,7 @@ class Engine:
             self._certificates = folder
         self._material = {
             name: text
-            for name in certificates.MATERIAL
+            for name in MATERIAL
             if isinstance(text := configuration.get(name), str) and text
         }
         self._ssh_options = _ssh_options(configuration.get("sshOpts"))
@@ -144,7 +143,7 @@ def check_configuration(configuration: Values) -> Values:
     """
     try:
         _ssh_options(configuration.get("sshOpts"))
-    except ProviderError as error:
+    except ssh_tunnel.TunnelError as error:
         raise CheckError(("sshOpts", str(error))) from None
     failures = [
         (key, _REFUSED_CONFIGURATION.get(key, "there is no such setting"))
@@ -160,17 +159,11 @@ def _ssh_options(value: Value) -> tuple[str, ...]:
     """Options of ssh from the configuration, where the engine hands a list on as JSON.
 
     Raises:
-        ProviderError: It is no list of texts.
+        TunnelError: It is no list of texts.
     """
     if _is_empty(value):
         return ()
-    try:
-        options = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        options = None
-    if not isinstance(options, list) or not all(isinstance(each, str) for each in options):
-        raise ProviderError('docker:sshOpts is no list of texts; write ["-i", "/path/to/key"]')
-    return tuple(str(each) for each in options)
+    return ssh_tunnel.options_from(value if isinstance(value, str) else json.dumps(value))
 
 
 def _is_empty(value: Value) -> bool:

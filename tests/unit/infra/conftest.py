@@ -72,8 +72,11 @@ def run_program(
     )
 
     async def program() -> None:
-        runpy.run_path(str(ROOT / "infra"), run_name="__main__")
-        await stack.wait_for_rpcs()
+        try:
+            runpy.run_path(str(ROOT / "infra"), run_name="__main__")
+        finally:
+            # The next run waits for what this one registered, in another loop.
+            await stack.wait_for_rpcs()
 
     asyncio.get_event_loop().run_until_complete(program())
     return recorder

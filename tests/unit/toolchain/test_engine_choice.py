@@ -17,7 +17,7 @@ def read(*lines: str) -> EngineChoice:
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
-    for name in engine_choice.CERTIFICATE_FILES:
+    for name in engine_choice.MATERIAL.values():
         (tmp_path / name).touch()
     return tmp_path
 
@@ -61,6 +61,11 @@ def test_a_missing_certificate_is_named(certificates: Path) -> None:
         read("docker:host: tcp://10.0.0.1:2376", f"docker:certPath: {certificates}")
 
 
+def test_a_relative_folder_is_refused() -> None:
+    with pytest.raises(ToolchainError, match="certs is not absolute"):
+        read("docker:host: tcp://10.0.0.1:2376", "docker:certPath: certs")
+
+
 @pytest.mark.parametrize("name", engine_choice.MATERIAL)
 def test_material_that_only_pulumi_reads_is_refused(name: str) -> None:
     with pytest.raises(ToolchainError, match=rf"^docker:{name} .*set docker:certPath"):
@@ -69,7 +74,7 @@ def test_material_that_only_pulumi_reads_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["-i key", "[1]", "{}"])
 def test_options_of_another_form_are_refused(text: str) -> None:
-    with pytest.raises(ToolchainError, match=r"^docker:sshOpts in Pulumi\.prod\.yaml"):
+    with pytest.raises(ToolchainError, match=r"^docker:sshOpts is no list of texts"):
         read(f"docker:sshOpts: '{text}'")
 
 
@@ -97,20 +102,22 @@ def test_an_engine_behind_a_tunnel_is_elsewhere(
     ],
 )
 def test_ssh_is_told_what_the_address_says(host: str, words: str) -> None:
-    assert words in " ".join(ssh_tunnel.command(host, (), SOCKET))
+    assert words in " ".join(ssh_tunnel.command(ssh_tunnel.parsed(host), (), SOCKET))
 
 
 def test_ssh_never_asks() -> None:
-    assert "-o BatchMode=yes" in " ".join(ssh_tunnel.command("ssh://a", (), SOCKET))
+    assert "-o BatchMode=yes" in " ".join(
+        ssh_tunnel.command(ssh_tunnel.parsed("ssh://a"), (), SOCKET)
+    )
 
 
 def test_further_options_come_first() -> None:
     # ssh takes the first value of an option.
-    words = ssh_tunnel.command("ssh://a", ("-o", "ConnectTimeout=1"), SOCKET)
+    words = ssh_tunnel.command(ssh_tunnel.parsed("ssh://a"), ("-o", "ConnectTimeout=1"), SOCKET)
     assert words.index("ConnectTimeout=1") < words.index("ConnectTimeout=10")
 
 
 @pytest.mark.parametrize("host", ["ssh://", "ssh://me@", "ssh://-oProxyCommand=x", "ssh://a:b"])
 def test_an_address_that_names_no_host_is_refused(host: str) -> None:
     with pytest.raises(ssh_tunnel.TunnelError, match="docker:host"):
-        ssh_tunnel.command(host, (), SOCKET)
+        ssh_tunnel.parsed(host)
