@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -26,6 +28,7 @@ SCHEME = "ssh"
 REMOTE_SOCKET = "/var/run/docker.sock"
 CONNECT_SECONDS = 10
 LONGEST_START_SECONDS = 30
+LONGEST_END_SECONDS = 5
 
 _OPTIONS = {
     "BatchMode": "yes",
@@ -132,7 +135,11 @@ class Tunnel:
         """End ssh; the socket goes with it."""
         if self._process.stdin:
             self._process.stdin.close()
-        self._process.wait()
+        try:
+            self._process.wait(timeout=LONGEST_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 def open_tunnel(host: str, options: Sequence[str] = ()) -> Tunnel:
