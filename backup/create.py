@@ -83,7 +83,9 @@ def _manifest(stack: Stack, created: dt.datetime) -> manifests.Manifest:
         created=created,
         stack=stack.name,
         components={
-            name: component["image"] for name, component in stack.outputs["components"].items()
+            name: component["image"]
+            for name, component in stack.outputs["components"].items()
+            if "image" in component  # Redis may run elsewhere
         },
         postgres_version=postgres.server_version(server),
         migrations=postgres.migrations(server),

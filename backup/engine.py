@@ -7,7 +7,6 @@ reaches them with any engine, a remote one too. No port is opened to others for 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ import threading
 from typing import IO, TYPE_CHECKING
 
 from backup.errors import BackupError
+from toolchain import engine_choice
 from toolchain.processes import capture, last_lines
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _answers(address: str, port: int) -> bool:
 
 def _addresses(container: str) -> list[str]:
     # An address of a remote engine may be somebody else's here.
-    if not os.environ.get("DOCKER_HOST", "unix://").startswith("unix://"):
+    if engine_choice.is_elsewhere():
         return []
     template = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
     return capture(

@@ -57,11 +57,22 @@ class Stack:
         return str(self.outputs["components"][component]["container"])
 
     def require_stores(self) -> None:
-        """Make sure that every store runs.
+        """Make sure that every store runs, as a container of the stack.
 
         Raises:
             BackupError: One does not.
         """
+        elsewhere = [
+            f"{store} ({self.outputs['components'][store]['external']})"
+            for store in STORES
+            if "external" in self.outputs["components"][store]
+        ]
+        if elsewhere:
+            raise BackupError(
+                f"stack {self.name} keeps {', '.join(elsewhere)} elsewhere, and a bundle holds "
+                "every store",
+                "Back each store up where it runs; the generated secrets are in Pulumi's state.",
+            )
         running = {
             found.component
             for found in containers.of_stack(self.name)

@@ -114,9 +114,9 @@ def run(arguments: argparse.Namespace) -> int:
             _print(outcome, output)
     finally:
         client.close()
-    if not arguments.fix:
-        for line in _advice(outcome.findings, stack.name):
-            Console(sys.stderr).line(line)
+    advice = [] if arguments.fix else _advice(outcome.findings, stack.name)
+    for line in (*outcome.notes, *advice):
+        Console(sys.stderr).line(line)
     return FOUND if outcome.findings else NONE
 
 

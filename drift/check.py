@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from toolchain.stack import Stack
 
 
+DATABASE_ELSEWHERE = "The database runs elsewhere: its roles and tables were not compared."
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one look found.
@@ -33,11 +36,13 @@ class Outcome:
         declaration: what was declared.
         findings: everything that differs.
         differences: of them, those of the database's catalogue.
+        notes: what was not looked at, and why.
     """
 
     declaration: Declaration = field(repr=False)
     findings: tuple[Finding, ...]
     differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Check:
@@ -67,7 +72,8 @@ class Check:
         declared = declarations.read(stack.name, plans.deployment(stack))
         # The reference takes the longest and waits for a server: Pulumi looks meanwhile.
         with ThreadPoolExecutor(max_workers=1) as beside:
-            made = beside.submit(self._reference_rows, declared) if self._with_database else None
+            compares_database = self._with_database and not database.is_elsewhere(declared)
+            made = beside.submit(self._reference_rows, declared) if compares_database else None
             unapplied = plans.unapplied_findings(plans.unapplied(stack))
             refreshed = plans.refreshed(stack)
             found = survey.findings(declared, Engine(self._client), self._fingerprints)
@@ -79,7 +85,10 @@ class Check:
             *plans.refresh_findings(refreshed, known),
             *in_database,
         )
-        return Outcome(declared, findings, tuple(differences))
+        is_left_out = self._with_database and not compares_database
+        return Outcome(
+            declared, findings, tuple(differences), (DATABASE_ELSEWHERE,) if is_left_out else ()
+        )
 
     def repair_database(self, outcome: Outcome) -> None:
         """Put right what statements can put right.

@@ -134,6 +134,11 @@ class Database:
         return int(code), (output or b"").decode(), (error or b"").decode(errors="replace")
 
 
+def is_elsewhere(declaration: Declaration) -> bool:
+    """Whether the stack's bootstrap prepares a server that the stack does not declare."""
+    return declared_bootstrap(declaration) is not None and declaration.container(SERVER) is None
+
+
 def live(client: docker.DockerClient, declaration: Declaration) -> Database | None:
     """The stack's database, None where the stack declares none."""
     server, bootstrap = declaration.container(SERVER), declared_bootstrap(declaration)

@@ -39,7 +39,9 @@ def declare(stack: str, settings: config.StackConfig) -> None:
 
 try:
     raw = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
-    declare(config.check_stack_name(pulumi.get_stack()), config.load(raw))
+    loaded = config.load(raw)
+    config.require_encrypted(loaded, {key for key in raw if pulumi_config.is_config_secret(key)})
+    declare(config.check_stack_name(pulumi.get_stack()), loaded)
 except config.ConfigurationError as error:
     # A RunError is shown as it is, without a traceback.
     raise pulumi.RunError(str(error)) from None

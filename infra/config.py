@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from cryptography import x509
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 PROJECT = "plinth"
 
@@ -55,11 +65,55 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", value):
+        raise ValueError("must be a host name or an IPv4 address")
+    if value == "localhost" or value.startswith("127."):
+        raise ValueError(
+            "leads every container to itself; give the address under which others reach the store"
+        )
+    return value
+
+
+def _certificates(value: str) -> str:
+    try:
+        x509.load_pem_x509_certificates(value.encode())
+    except ValueError:
+        raise ValueError(
+            "must be certificates in PEM, beginning with -----BEGIN CERTIFICATE-----"
+        ) from None
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value():
+        raise ValueError("is empty")
+    return value
+
+
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Extension = Annotated[str, AfterValidator(_extension)]
 Origin = Annotated[str, AfterValidator(_origin)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Host = Annotated[str, AfterValidator(_host)]
+Certificates = Annotated[str, AfterValidator(_certificates)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Secret = Annotated[
+    SecretStr,
+    AfterValidator(_secret),
+    # In a stack file it is what `pulumi config set --secret` writes.
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {"secure": {"type": "string"}},
+            "required": ["secure"],
+            "additionalProperties": False,
+        }
+    ),
+]
+"""Typed by a person, so it must be encrypted in the stack's file."""
+
+TlsMode = Literal["disable", "require", "verify-full"]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -150,8 +204,91 @@ class Rest(Section):
     """Most rows that one request returns."""
 
 
+class ExternalServer(Section):
+    """A store that runs elsewhere."""
+
+    host: Host
+    """Host name or IPv4 address, as containers reach it."""
+
+    tls: TlsMode = "verify-full"
+    """`verify-full` checks the server's certificate and name; `require` encrypts without knowing
+    whom it talks to; `disable` sends everything in clear."""
+
+    ca_certificate: Certificates | None = None
+    """Certificates (PEM) of the authorities that may have signed the server's."""
+
+    password: Secret
+    """Set it with `pulumi config set --secret --path`."""
+
+
+class ExternalDatabase(ExternalServer):
+    """A PostgreSQL server that runs elsewhere."""
+
+    port: Port = 5432
+    """Its port."""
+
+    user: str = "postgres"
+    """A superuser: the bootstrap creates roles, schemas and event triggers as it."""
+
+    database: str = "postgres"
+    """The database that becomes the platform's."""
+
+    @model_validator(mode="after")
+    def _authority_is_known(self) -> Self:
+        if self.tls == "verify-full" and self.ca_certificate is None:
+            raise ValueError(
+                "ca_certificate is missing, which tls: verify-full checks the server by; set it"
+            )
+        return self
+
+
+class ExternalMongo(ExternalServer):
+    """A Mongo server that runs elsewhere."""
+
+    port: Port = 27017
+    """Its port."""
+
+    user: str
+    """Who the connection details are for."""
+
+
+class ExternalRedis(ExternalServer):
+    """A Redis server that runs elsewhere."""
+
+    port: Port = 6379
+    """Its port."""
+
+    user: str = ""
+    """Who the connection details are for; empty for the default user."""
+
+    database: Annotated[int, Field(ge=0)] = 0
+    """Number of the database."""
+
+
+class ExternalObjectStore(Section):
+    """An S3 store that runs elsewhere."""
+
+    endpoint: WebAddress
+    """URL of its S3 API."""
+
+    region: str = "us-east-1"
+    """Region that requests are signed for."""
+
+    bucket: str
+    """The platform's bucket; it must exist."""
+
+    access_key_id: str
+    """Who the connection details are for."""
+
+    secret_access_key: Secret
+    """Set it with `pulumi config set --secret --path`."""
+
+
 class Database(Section):
     """PostgreSQL."""
+
+    external: ExternalDatabase | None = None
+    """Use a server that runs elsewhere; this stack then declares none, and no volume."""
 
     port: Port | None = None
     """Port on the host's loopback address; none by default."""
@@ -166,8 +303,31 @@ class Database(Section):
     """Connections that the server takes."""
 
 
-class Store(Section):
-    """A store that may be published on loopback."""
+class Mongo(Section):
+    """The Mongo store."""
+
+    external: ExternalMongo | None = None
+    """Use a server that runs elsewhere; this stack then declares none, and no volume."""
+
+    port: Port | None = None
+    """Port on the host's loopback address; none by default."""
+
+
+class Redis(Section):
+    """Redis."""
+
+    external: ExternalRedis | None = None
+    """Use a server that runs elsewhere; this stack then declares none, and no volume."""
+
+    port: Port | None = None
+    """Port on the host's loopback address; none by default."""
+
+
+class ObjectStore(Section):
+    """The S3 store."""
+
+    external: ExternalObjectStore | None = None
+    """Use a store that runs elsewhere; this stack then declares none, and no volume."""
 
     port: Port | None = None
     """Port on the host's loopback address; none by default."""
@@ -216,9 +376,9 @@ class StackConfig(Section):
     auth: Auth = Auth()
     rest: Rest = Rest()
     database: Database = Database()
-    mongo: Store = Store()
-    redis: Store = Store()
-    object_store: Store = Store()
+    mongo: Mongo = Mongo()
+    redis: Redis = Redis()
+    object_store: ObjectStore = ObjectStore()
     mail: Mail = Mail()
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
@@ -245,6 +405,26 @@ class StackConfig(Section):
         }
         return ports | {path: port for path, port in stores.items() if port is not None}
 
+    def secrets(self) -> list[str]:
+        """Configuration path of each secret that a person gave."""
+        return [
+            f"{path}.external.{name}"
+            for path, section in self._external_sections()
+            for name, value in section.external or ()
+            if isinstance(value, SecretStr)
+        ]
+
+    def _external_sections(self) -> Iterator[tuple[str, Database | Mongo | Redis | ObjectStore]]:
+        sections: dict[str, Database | Mongo | Redis | ObjectStore] = {
+            "database": self.database,
+            "mongo": self.mongo,
+            "redis": self.redis,
+            "object_store": self.object_store,
+        }
+        return (
+            (path, section) for path, section in sections.items() if section.external is not None
+        )
+
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
         owner: dict[int, str] = {}
@@ -254,6 +434,17 @@ class StackConfig(Section):
                     f"{path}: port {port} is also {owner[port]}; give one of them another port"
                 )
             owner[port] = path
+        return self
+
+    @model_validator(mode="after")
+    def _external_stores_have_no_server_here(self) -> Self:
+        for path, section in self._external_sections():
+            here = sorted({"port", "max_connections"} & section.model_fields_set)
+            if here:
+                raise ValueError(
+                    f"{path}.{here[0]}: this stack has no server of that store to set it on; take "
+                    f"it out, or take out {path}.external"
+                )
         return self
 
     @model_validator(mode="after")
@@ -280,6 +471,20 @@ class StackConfig(Section):
                 raise ValueError(
                     f"{setting} is not for production; change it, or set environment: development"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _production_encrypts(self) -> Self:
+        if self.environment != "production":
+            return self
+        for path, section in self._external_sections():
+            external = section.external
+            if isinstance(external, ExternalServer) and external.tls == "disable":
+                raise ValueError(
+                    f"{path}.external.tls: disable is not for production; use verify-full"
+                )
+            if isinstance(external, ExternalObjectStore) and external.endpoint.startswith("http:"):
+                raise ValueError(f"{path}.external.endpoint: http is not for production; use https")
         return self
 
 
@@ -311,21 +516,60 @@ def check_stack_name(stack: str) -> str:
     return stack
 
 
+def require_encrypted(settings: StackConfig, secret_keys: Collection[str]) -> None:
+    """Refuse a secret that stands in the stack's file in clear.
+
+    Args:
+        settings: The configuration.
+        secret_keys: `<namespace>:<key>` of what holds an encrypted value.
+
+    Raises:
+        ConfigurationError: One line for each such secret.
+    """
+    plain = [
+        path
+        for path in settings.secrets()
+        if f"{PROJECT}:{path.partition('.')[0]}" not in secret_keys
+    ]
+    if plain:
+        raise ConfigurationError(
+            "\n".join(
+                f"{PROJECT}:{path}: stands in clear; take it out and set it with "
+                f"{_set_secret(path)}"
+                for path in plain
+            )
+        )
+
+
+def _set_secret(path: str) -> str:
+    return f"pulumi config set --secret --path {PROJECT}:{path}"
+
+
 def load(raw: Mapping[str, str]) -> StackConfig:
     """Check the configuration that Pulumi hands to the program.
 
     Args:
         raw: `<namespace>:<key>` to text; structured values are JSON. Keys of other namespaces
-            (providers, Pulumi itself) are left to their owners.
+            (providers, Pulumi itself) are left to their owners, but for where the engine is.
+
+    Raises:
+        ConfigurationError: One line per mistake.
     """
     prefix = f"{PROJECT}:"
-    return parse(
+    settings = parse(
         {
             key.removeprefix(prefix): _decode(text)
             for key, text in raw.items()
             if key.startswith(prefix)
         }
     )
+    host = raw.get("docker:host", "")
+    if host.startswith(("ssh://", "tcp://")) and settings.gateway.public_url is None:
+        raise ConfigurationError(
+            f"{PROJECT}:gateway.public_url: is not set, and docker:host runs the stack on another "
+            "machine, whose 127.0.0.1 nobody else reaches; set it to the address that clients use"
+        )
+    return settings
 
 
 def _decode(text: str) -> Any:  # noqa: ANN401  (JSON is any of its types; pydantic narrows it)
@@ -341,6 +585,8 @@ def _describe(error: Mapping[str, Any]) -> str:
     match error["type"]:
         case "extra_forbidden":
             return f"{PROJECT}:{path}: no such setting; known here: {', '.join(known)}"
+        case "missing" if error["loc"][-1] in {"password", "secret_access_key"}:
+            return f"{PROJECT}:{path}: is missing; set it with {_set_secret(path)}"
         case "value_error" if not path:
             return f"{PROJECT}:{error['ctx']['error']}"
         case _:
@@ -352,7 +598,13 @@ def _known_keys(location: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = StackConfig
     for part in location:
         annotation = model.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        # A section that may be left out is a union with None.
+        sections = [
+            option
+            for option in (annotation, *get_args(annotation))
+            if isinstance(option, type) and issubclass(option, BaseModel)
+        ]
+        if not sections:
             return []
-        model = annotation
+        model = sections[0]
     return sorted(model.model_fields)

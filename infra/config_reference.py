@@ -34,16 +34,23 @@ This page is written by `python -m infra.config_reference`; change the models in
 def render() -> str:
     """The reference as Markdown."""
     schema = StackConfig.model_json_schema()
-    sections = {
-        name: schema["$defs"][entry["$ref"].rsplit("/", 1)[-1]]
-        for name, entry in schema["properties"].items()
-        if "$ref" in entry
-    }
     top_level = {name: entry for name, entry in schema["properties"].items() if "$ref" not in entry}
     parts = [_INTRODUCTION, "## Settings without a section\n", _table(top_level)]
-    for name, section in sections.items():
-        parts += [f"## {name}\n", f"{section['description']}\n", _table(section["properties"])]
+    for path, section in _sections("", schema, schema["$defs"]):
+        parts += [f"## {path}\n", f"{section['description']}\n", _table(section["properties"])]
     return "\n".join(parts)
+
+
+def _sections(
+    path: str, model: dict[str, Any], definitions: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every section below a model by its path, a section before what is inside of it."""
+    for name, entry in model["properties"].items():
+        for option in (entry, *entry.get("anyOf", ())):
+            if "$ref" in option:
+                inner = definitions[option["$ref"].rsplit("/", 1)[-1]]
+                yield f"{path}{name}", inner
+                yield from _sections(f"{path}{name}.", inner, definitions)
 
 
 def _table(settings: dict[str, Any]) -> str:
@@ -61,18 +68,23 @@ def _rows(settings: dict[str, Any]) -> Iterator[str]:
 
 def _values(setting: dict[str, Any]) -> str:
     match setting:
-        case {"enum": values}:
-            return ", ".join(f"`{value}`" for value in values)
+        case {"$ref": _}:
+            values = "a section of its own"
+        case {"required": ["secure"]}:
+            values = "secret"
+        case {"enum": choices}:
+            values = ", ".join(f"`{choice}`" for choice in choices)
         case {"anyOf": options}:
-            return " or ".join(_values(option) for option in options)
+            values = " or ".join(_values(option) for option in options)
         case {"items": items}:
-            return f"list of {_values(items)}"
-        case {"additionalProperties": values}:
-            return f"map to {_values(values)}"
+            values = f"list of {_values(items)}"
+        case {"additionalProperties": entries}:
+            values = f"map to {_values(entries)}"
         case {"minimum": minimum, "maximum": maximum}:
-            return f"{minimum} to {maximum}"
+            values = f"{minimum} to {maximum}"
         case _:
-            return "none" if setting["type"] == "null" else str(setting["type"])
+            values = "none" if setting["type"] == "null" else str(setting["type"])
+    return values
 
 
 if __name__ == "__main__":

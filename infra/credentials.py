@@ -17,6 +17,8 @@ from infra import keys
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import SecretStr
+
     from infra.config import Keys
 
 ROLES: tuple[keys.Role, ...] = ("anon", "service_role")
@@ -36,6 +38,11 @@ def password(name: str, generation: int) -> pulumi.Output[str]:
     )
     result: pulumi.Output[str] = pulumi.Output.secret(resource.result)
     return result
+
+
+def given(secret: SecretStr) -> pulumi.Output[str]:
+    """A secret that a person gave in the configuration, for what this stack does not declare."""
+    return pulumi.Output.secret(secret.get_secret_value())
 
 
 def seed(name: str, generation: int) -> pulumi.Output[bytes]:

@@ -10,52 +10,46 @@
 | `secret_key` | yes | API key for servers; passes row-level security |
 | `legacy_anon_key`, `legacy_service_role_key` | the latter | HS256 keys for older clients, if on |
 | `database`, `mongo`, `redis`, `s3` | yes | connection details of the stores |
-| `components` | | container, image, networks, ports, health and limits by component |
+| `components` | | container, image, networks, ports, limits by component; an external address |
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NotRequired, TypedDict
+from urllib.parse import quote
 
 import pulumi
 
 from infra.container import LOOPBACK
 from infra.services import auth
-from infra.stores import mongo, object_store, postgres, redis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from infra.config import TlsMode
     from infra.container import ContainerService
     from infra.context import Context
     from infra.stores import Stores
+    from infra.stores.endpoint import Endpoint, ExternalStore, ObjectEndpoint
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where a store listens: inside the stack's networks and, where published, on the host."""
-
-    scheme: str
-    host: str
-    port: int
-    published_port: int | None
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whom a store's connection details are for, and which database they open."""
-
-    user: str
-    database: str
+_ENCRYPTED: Mapping[str, Mapping[TlsMode, str]] = {
+    "postgresql": {"require": "?sslmode=require", "verify-full": "?sslmode=verify-full"},
+    "mongodb": {
+        "require": "?tls=true&tlsAllowInvalidCertificates=true",
+        "verify-full": "?tls=true",
+    },
+}
+"""What a URL says about TLS, by scheme. Redis says it by a scheme of its own."""
 
 
 class Connection(TypedDict):
     """How to reach a store.
 
-    `url` holds within the stack's networks. `published_url` reaches the store from the host, where
-    it is published. Both carry the password.
+    `url` holds within the stack's networks, or anywhere for a store that runs elsewhere.
+    `published_url` reaches the store from the host, where it is published. Both carry the password.
+    `tls` and `ca_certificate` are of a store that runs elsewhere.
     """
 
     host: str
@@ -64,6 +58,8 @@ class Connection(TypedDict):
     password: str
     url: str
     published_url: NotRequired[str]
+    tls: NotRequired[str]
+    ca_certificate: NotRequired[str]
 
 
 class S3Connection(TypedDict):
@@ -77,39 +73,50 @@ class S3Connection(TypedDict):
     secret_access_key: str
 
 
-def connection(address: Address, account: Account, password: str) -> Connection:
+def connection(endpoint: Endpoint, password: str) -> Connection:
     """Connection details of a store."""
+    encrypted = endpoint.tls != "disable"
+    scheme = "rediss" if encrypted and endpoint.scheme == "redis" else endpoint.scheme
+    account = f"{quote(endpoint.user, safe='')}:{quote(password, safe='')}"
+    database = quote(endpoint.database, safe="")
+    options = _ENCRYPTED.get(endpoint.scheme, {}).get(endpoint.tls, "")
 
     def url(host: str, port: int) -> str:
-        return f"{address.scheme}://{account.user}:{password}@{host}:{port}/{account.database}"
+        return f"{scheme}://{account}@{host}:{port}/{database}{options}"
 
     details = Connection(
-        host=address.host,
-        port=address.port,
-        user=account.user,
+        host=endpoint.host,
+        port=endpoint.port,
+        user=endpoint.user,
         password=password,
-        url=url(address.host, address.port),
+        url=url(endpoint.host, endpoint.port),
     )
-    if address.published_port:
-        details["published_url"] = url(LOOPBACK, address.published_port)
+    if endpoint.published_port:
+        details["published_url"] = url(LOOPBACK, endpoint.published_port)
+    if encrypted:
+        details["tls"] = endpoint.tls
+    if endpoint.ca_certificate:
+        details["ca_certificate"] = endpoint.ca_certificate
     return details
 
 
-def s3_connection(published_port: int | None, secret_access_key: str) -> S3Connection:
+def s3_connection(endpoint: ObjectEndpoint, secret_access_key: str) -> S3Connection:
     """Connection details of the S3 store."""
     details = S3Connection(
-        endpoint=f"http://object-store:{object_store.PORT}",
-        region=object_store.REGION,
-        bucket=object_store.BUCKET,
-        access_key_id=object_store.ACCESS_KEY_IDENTIFIER,
+        endpoint=endpoint.url,
+        region=endpoint.region,
+        bucket=endpoint.bucket,
+        access_key_id=endpoint.access_key_id,
         secret_access_key=secret_access_key,
     )
-    if published_port:
-        details["published_endpoint"] = f"http://{LOOPBACK}:{published_port}"
+    if endpoint.published_port:
+        details["published_endpoint"] = f"http://{LOOPBACK}:{endpoint.published_port}"
     return details
 
 
-def export(context: Context, stores: Stores, components: Iterable[ContainerService]) -> None:
+def export(
+    context: Context, stores: Stores, components: Iterable[ContainerService | ExternalStore]
+) -> None:
     """Export every output of the stack."""
     config, keys = context.config, context.keys
     gateway_url = config.public_url
@@ -131,31 +138,12 @@ def export(context: Context, stores: Stores, components: Iterable[ContainerServi
             keys.apply(lambda material: material.legacy_keys["service_role"]),
         )
     connections = (
-        (
-            "database",
-            stores.postgres.superuser_password,
-            Address("postgresql", "postgres", postgres.PORT, config.database.port),
-            Account(postgres.SUPERUSER, postgres.DATABASE),
-        ),
-        (
-            "mongo",
-            stores.mongo.password,
-            Address("mongodb", "mongo", mongo.PORT, config.mongo.port),
-            Account(mongo.USER, ""),
-        ),
-        (
-            "redis",
-            stores.redis.password,
-            Address("redis", "redis", redis.PORT, config.redis.port),
-            Account("", "0"),
-        ),
+        ("database", stores.postgres.client.endpoint, stores.postgres.superuser_password),
+        ("mongo", stores.mongo.endpoint, stores.mongo.password),
+        ("redis", stores.redis.endpoint, stores.redis.password),
     )
-    for name, password, address, account in connections:
-        pulumi.export(name, password.apply(partial(connection, address, account)))
-    pulumi.export(
-        "s3",
-        stores.object_store.secret_access_key.apply(
-            partial(s3_connection, config.object_store.port)
-        ),
-    )
+    for name, endpoint, password in connections:
+        pulumi.export(name, password.apply(partial(connection, endpoint)))
+    files = stores.object_store
+    pulumi.export("s3", files.secret_access_key.apply(partial(s3_connection, files.endpoint)))
     pulumi.export("components", {service.component: service.summary for service in components})

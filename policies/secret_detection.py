@@ -51,6 +51,7 @@ _HARMLESS_VALUE = re.compile(r"(?i)|true|false|nil|null|none|yes|no|on|off")
 _REFERENCE = re.compile(r"[$%].*|\{\{.*|<.*>")
 _PUBLIC_PARTS = re.compile(
     r'\\?"(?:x|y|n|e|kid)\\?"\s*:\s*\\?"[\w-]*\\?"'  # members of a public JSON Web Key, RFC 7517
+    r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"  # RFC 7468
     r"|\bsb_publishable_[\w-]+"
     r"|\bsha(?:256|512)[:-][A-Za-z0-9+/=]+"
 )

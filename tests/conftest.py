@@ -18,6 +18,7 @@ FOLDERS_OF_GROUP = {
     "rotation": ("tests/rotation",),
     "drift": ("tests/drift",),
     "backup": ("tests/backup",),
+    "environments": ("tests/environments",),
     "preview_report": ("tests/preview_report",),
     "publish": ("tests/publish",),
     "service": ("tests/service",),

@@ -19,6 +19,7 @@ from toolchain import (
     containers,
     doctor,
     engine,
+    engine_choice,
     facts,
     paths,
     published_images,
@@ -39,6 +40,7 @@ TEST_WORKERS = ("--numprocesses=4", "--dist=loadscope", "--no-loadscope-reorder"
 OFFLINE = "not engine and not stack and not cli"
 CHECK_LOG_LINES = 200
 SCAN_COULD_NOT_LOOK = 2
+EXTERNAL_SECTION = re.compile(r"^( +)external:.*\n(?:(?:\1 +.*)?\n)*", re.MULTILINE)
 
 
 @contextlib.contextmanager
@@ -55,18 +57,21 @@ def _one_at_a_time(console: Console) -> Iterator[None]:
         yield
 
 
-def _stack_ports(stack: str) -> tuple[int, ...]:
-    text = (paths.REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+def stack_ports(text: str) -> tuple[int, ...]:
+    """The ports that a stack file sets on the host, not those of stores that run elsewhere."""
+    here = EXTERNAL_SECTION.sub("", f"{text}\n")
     return tuple(
-        sorted({int(port) for port in re.findall(r"^\s+port:\s*(\d+)", text, re.MULTILINE)})
+        sorted({int(port) for port in re.findall(r"^\s+port:\s*(\d+)", here, re.MULTILINE)})
     )
 
 
 def _gather(stack: str, *, probe_network: bool) -> facts.Facts:
-    engine.adopt_context()
+    engine_choice.adopt(stack)
     answering = engine.version()
-    ports = _stack_ports(stack)
-    if answering is not None:
+    ports = stack_ports((paths.REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+    if engine_choice.is_elsewhere():
+        ports = ()  # they are taken there
+    elif answering is not None:
         own = " ".join(port for found in containers.of_stack(stack) for port in found.ports)
         ports = tuple(port for port in ports if f":{port}->" not in own)
     reason = "" if answering else engine.problem()
@@ -142,7 +147,7 @@ def _report(arguments: argparse.Namespace, _console: Console) -> int:
 
 
 def _drift(arguments: argparse.Namespace, _console: Console) -> int:
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     # Quiet where nobody watches: what a scheduler mails is drift, or a failure.
     watched = sys.stderr.isatty()
     stack = _open(Console(sys.stderr if watched else io.StringIO()), arguments.stack)
@@ -173,7 +178,7 @@ def _outputs(arguments: argparse.Namespace, console: Console) -> int:
 def _scan(arguments: argparse.Namespace, _console: Console) -> int:
     """0: no secret stands in clear; 1: some do; 2: could not look."""
     try:
-        engine.adopt_context()
+        engine_choice.adopt(arguments.stack)
         stack = _open(Console(sys.stderr), arguments.stack)
         with stacks.keeping_stack_file(stack):
             return run_in_foreground(
@@ -190,7 +195,7 @@ def _scan(arguments: argparse.Namespace, _console: Console) -> int:
 
 
 def _down(arguments: argparse.Namespace, console: Console) -> int:
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     stacks.down(arguments.stack, console)
     return 0
 
@@ -212,7 +217,7 @@ def _confirm(stack: str) -> None:
 
 def _destroy(arguments: argparse.Namespace, console: Console) -> int:
     _confirm(arguments.stack)
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     stack = _open(console, arguments.stack)
     if stacks.exported(stack) is None:
         console.line(f"There is no stack {stack.name}.")
@@ -223,7 +228,7 @@ def _destroy(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _logs(arguments: argparse.Namespace, _console: Console) -> int:
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     present = containers.of_stack(arguments.stack)
     known = {found.component: found.name for found in present if not found.holds_files}
     if arguments.service not in known:
@@ -240,7 +245,7 @@ def _logs(arguments: argparse.Namespace, _console: Console) -> int:
 
 
 def _ps(arguments: argparse.Namespace, console: Console) -> int:
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     found = [each for each in containers.of_stack(arguments.stack) if not each.holds_files]
     if not found:
         console.line(f"Stack {arguments.stack} has no containers. `make up` starts them.")
@@ -261,7 +266,7 @@ def _doctor(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _seed(arguments: argparse.Namespace, console: Console) -> int:
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     name = f"plinth-{arguments.stack}-postgres"
     script = (
         'PGPASSWORD="$POSTGRES_PASSWORD" exec psql --no-psqlrc --quiet --single-transaction '
@@ -276,7 +281,8 @@ def _seed(arguments: argparse.Namespace, console: Console) -> int:
         if name not in running:
             raise ToolchainError(
                 f"stack {arguments.stack} has no running database",
-                f"Start it first: make up STACK={arguments.stack}",
+                f"Start it first: make up STACK={arguments.stack}. One that runs elsewhere takes "
+                f"{SEED.relative_to(paths.REPOSITORY)} through psql.",
             )
         # Through a shell for the redirection alone; every word is quoted.
         pipe = f"exec docker exec -i {shlex.quote(name)} sh -c {shlex.quote(script)}"
@@ -304,7 +310,7 @@ def _in_backup(stack: stacks.Stack, *arguments: str) -> int:
 def _backup(arguments: argparse.Namespace, console: Console) -> int:
     if not arguments.to:
         raise ToolchainError("TO= is not set", "Name the folder that takes the bundle: TO=folder.")
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     pause = ["--pause"] if arguments.pause else []
     return _in_backup(_open(console, arguments.stack), "create", "--to", arguments.to, *pause)
 
@@ -312,7 +318,7 @@ def _backup(arguments: argparse.Namespace, console: Console) -> int:
 def _restore(arguments: argparse.Namespace, console: Console) -> int:
     if not arguments.bundle:
         raise ToolchainError("FROM= is not set", "Name the bundle: FROM=file.")
-    engine.adopt_context()
+    engine_choice.adopt(arguments.stack)
     chosen = {"--force": arguments.force, "--secrets": arguments.state}
     options = [name for name, is_chosen in chosen.items() if is_chosen]
     stack = _open(console, arguments.stack)
@@ -447,7 +453,8 @@ def shell_exports(environment: Mapping[str, str], current: Mapping[str, str]) ->
 
 def _env(arguments: argparse.Namespace, console: Console) -> int:
     stack = _open(Console(sys.stderr), arguments.stack)
-    for line in shell_exports(stack.environment(), os.environ):
+    variables = stack.environment() | engine_choice.choose(stack.name).variables()
+    for line in shell_exports(variables, os.environ):
         console.line(line)
     return 0
 

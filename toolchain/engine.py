@@ -66,7 +66,7 @@ def mend_for(machine: facts.Facts) -> str:
     if "permission denied" in machine.engine_problem.lower():
         return "Join the docker group and log in again: sudo usermod -aG docker $USER"
     if os.environ.get("DOCKER_HOST"):
-        return "DOCKER_HOST is set: start the engine that it names, or unset it."
+        return "Start the engine that docker:host (or DOCKER_HOST) names, or take that setting out."
     if machine.can_install_packages:
         return "`make up` installs and starts one."
     if machine.docker_client:

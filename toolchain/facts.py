@@ -34,6 +34,17 @@ RELEASES_URL = "https://get.pulumi.com/releases/sdk/"
 
 
 @dataclass(frozen=True)
+class BusyPort:
+    """A port that is taken, and the container that publishes it; empty for another program."""
+
+    number: int
+    container: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.container})" if self.container else f"{self.number}"
+
+
+@dataclass(frozen=True)
 class Facts:
     """The machine as the toolchain sees it.
 
@@ -60,7 +71,7 @@ class Facts:
     go: Version | None
     reaches_pypi: bool | None
     reaches_releases: bool | None
-    busy_ports: tuple[int, ...] = ()
+    busy_ports: tuple[BusyPort, ...] = ()
 
 
 def parse_version(text: str) -> Version | None:
@@ -151,6 +162,12 @@ def port_is_busy(port: int) -> bool:
     return False
 
 
+def _publisher(port: int) -> str:
+    """The container that publishes a port of the host, or an empty text."""
+    listed = capture(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"])
+    return listed.stdout.strip() if listed.returncode == 0 else ""
+
+
 def memory_bytes() -> int:
     """The machine's memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -204,5 +221,5 @@ def gather(
         go=program_version(go, "version") if go else None,
         reaches_pypi=reaches_package_index() if probe_network else None,
         reaches_releases=reaches(RELEASES_URL) if probe_network else None,
-        busy_ports=tuple(port for port in ports if port_is_busy(port)),
+        busy_ports=tuple(BusyPort(port, _publisher(port)) for port in ports if port_is_busy(port)),
     )

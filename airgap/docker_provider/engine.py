@@ -4,6 +4,7 @@ The connection is made on first use, so that a preview works without an engine.
 """
 
 import contextlib
+import json
 import os
 import re
 import threading
@@ -15,21 +16,20 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.tls import TLSConfig
 
+from airgap.docker_provider import certificates
 from airgap.provider.resource import CheckError, ProviderError
 from airgap.provider.values import Value, Values
+from toolchain import ssh_tunnel
+from toolchain.engine_choice import MATERIAL
 
 DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
 _CONNECTIONS: Final = 64
 _TIMEOUT_SECONDS: Final = 300
-_TAKEN_CONFIGURATION: Final = frozenset({"host", "certPath", "version"})
+_TAKEN_CONFIGURATION: Final = frozenset({"host", "certPath", "sshOpts", "version", *MATERIAL})
 _REFUSED_CONFIGURATION: Final[Mapping[str, str]] = {
-    "caMaterial": "use docker:certPath",
-    "certMaterial": "use docker:certPath",
     "context": "use docker:host",
     "disableDockerDaemonCheck": "leave it out: the engine is contacted on first use",
-    "keyMaterial": "use docker:certPath",
     "registryAuth": "log in with `docker login`: its credentials are used",
-    "sshOpts": "ssh is not supported by this stand-in",
 }
 
 Inspection = dict[str, Any]
@@ -45,17 +45,25 @@ class Engine:
     def __init__(self) -> None:
         self._host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
         self._certificates: str | None = os.environ.get("DOCKER_CERT_PATH")
+        self._material: dict[str, str] = {}
+        self._ssh_options: tuple[str, ...] = ()
         self._api: Api | None = None
         self._lock = threading.Lock()
         self._images: dict[str, Inspection] = {}
 
     def configure(self, configuration: Values) -> None:
-        """Take the provider's configuration: ``host`` and ``certPath``."""
-        host, certificates = configuration.get("host"), configuration.get("certPath")
+        """Take the provider's configuration: where the engine is, and how it is reached."""
+        host, folder = configuration.get("host"), configuration.get("certPath")
         if isinstance(host, str) and host:
             self._host = host
-        if isinstance(certificates, str) and certificates:
-            self._certificates = certificates
+        if isinstance(folder, str) and folder:
+            self._certificates = folder
+        self._material = {
+            name: text
+            for name in MATERIAL
+            if isinstance(text := configuration.get(name), str) and text
+        }
+        self._ssh_options = _ssh_options(configuration.get("sshOpts"))
 
     @property
     def api(self) -> Api:
@@ -70,26 +78,29 @@ class Engine:
             return self._api
 
     def _connect(self) -> Api:
-        if self._host.startswith("ssh://"):
-            raise ProviderError(f"docker:host {self._host}: ssh is not supported by this stand-in")
-        tls: TLSConfig | bool = False
-        if self._certificates:
-            folder = self._certificates
-            tls = TLSConfig(
-                client_cert=(f"{folder}/cert.pem", f"{folder}/key.pem"),
-                ca_cert=f"{folder}/ca.pem",
-                verify=True,
-            )
         try:
+            address, tls = self._host, self._tls()
+            if address.startswith(f"{ssh_tunnel.SCHEME}://"):
+                # It ends with this process.
+                address = f"unix://{ssh_tunnel.open_tunnel(address, self._ssh_options).socket}"
             return docker.APIClient(
-                base_url=self._host,
+                base_url=address,
                 version="auto",
                 timeout=_TIMEOUT_SECONDS,
                 tls=tls,
                 max_pool_size=_CONNECTIONS,
             )
+        except (ssh_tunnel.TunnelError, certificates.CertificateError) as error:
+            raise ProviderError(str(error)) from None
         except DockerException as error:
             raise self.unreachable(error) from None
+
+    def _tls(self) -> TLSConfig | bool:
+        if not self._host.startswith("tcp://"):
+            return False
+        if self._material:
+            return certificates.from_material(self._material)
+        return certificates.from_folder(self._certificates) if self._certificates else False
 
     def unreachable(self, error: Exception) -> ProviderError:
         """Describe a connection that cannot be made or broke."""
@@ -130,6 +141,10 @@ def check_configuration(configuration: Values) -> Values:
     Raises:
         CheckError: naming the setting and what to use in its place.
     """
+    try:
+        _ssh_options(configuration.get("sshOpts"))
+    except ssh_tunnel.TunnelError as error:
+        raise CheckError(("sshOpts", str(error))) from None
     failures = [
         (key, _REFUSED_CONFIGURATION.get(key, "there is no such setting"))
         for key, value in configuration.items()
@@ -138,6 +153,17 @@ def check_configuration(configuration: Values) -> Values:
     if failures:
         raise CheckError(*failures)
     return configuration
+
+
+def _ssh_options(value: Value) -> tuple[str, ...]:
+    """Options of ssh from the configuration, where the engine hands a list on as JSON.
+
+    Raises:
+        TunnelError: It is no list of texts.
+    """
+    if _is_empty(value):
+        return ()
+    return ssh_tunnel.options_from(value if isinstance(value, str) else json.dumps(value))
 
 
 def _is_empty(value: Value) -> bool:

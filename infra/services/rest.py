@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from infra import keys
 from infra.container import ContainerService, ContainerSpec, HealthCheck
-from infra.stores import postgres
 
 if TYPE_CHECKING:
     from infra.context import Context
+    from infra.stores import postgres
 
 PORT = 3000
 ADMIN_PORT = 3001
@@ -18,7 +18,7 @@ ROLE = "authenticator"
 _CONNECTION_IDLE_SECONDS = 300
 
 
-def environment(context: Context) -> dict[str, str]:
+def environment(context: Context, database: postgres.Client) -> dict[str, str]:
     """PostgREST's settings (https://docs.postgrest.org/en/v12/references/configuration.html)."""
     rest = context.config.rest
     openapi = {"service_role": "follow-privileges", "disabled": "disabled"}
@@ -31,13 +31,14 @@ def environment(context: Context) -> dict[str, str]:
         # connections that are open are all that this one gets.
         "PGRST_DB_POOL_MAX_IDLETIME": str(_CONNECTION_IDLE_SECONDS),
         "PGRST_DB_SCHEMAS": ",".join(rest.schemas),
-        "PGRST_DB_URI": f"postgres://{ROLE}@postgres:{postgres.PORT}/{postgres.DATABASE}",
+        "PGRST_DB_URI": database.url(ROLE),
         "PGRST_JWT_AUD": keys.AUDIENCE,
         "PGRST_LOG_LEVEL": "warn",
         "PGRST_OPENAPI_MODE": openapi[rest.openapi],
         "PGRST_OPENAPI_SERVER_PROXY_URI": f"{context.config.public_url}/rest/v1",
         "PGRST_SERVER_HOST": "0.0.0.0",  # noqa: S104  (inside the container)
         "PGRST_SERVER_PORT": str(PORT),
+        **database.environment,
     }
 
 
@@ -48,13 +49,15 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             component="rest",
             image=context.images.reference("rest"),
             user="1000:1000",
-            environment=environment(context),
+            environment=environment(context, database.client),
             secret_environment={
                 # Holds the symmetric key as well while legacy keys are on.
                 "PGRST_JWT_SECRET": context.keys.apply(lambda keys: keys.public_key_set),
                 "PGPASSWORD": database.role_passwords[ROLE],
             },
-            networks=("backend", "data"),
+            files=database.client.files,
+            # Twice the same where the database runs elsewhere.
+            networks=tuple(dict.fromkeys(("backend", database.client.network))),
             health=HealthCheck(context.images.health_check("rest")),
             memory_mebibytes=256,
             cpu_shares=1024,

@@ -1,4 +1,7 @@
-"""Stores: what holds data. Each module declares one, with its volume and its credentials."""
+"""Stores: what holds data. Each module declares one, with its volume and its credentials.
+
+A store that the configuration calls external runs elsewhere: no container and no volume here.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from infra.stores import mongo, object_store, postgres, redis
 if TYPE_CHECKING:
     from infra.container import ContainerService
     from infra.context import Context
+    from infra.stores.endpoint import ExternalStore
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class Stores:
     object_store: object_store.ObjectStore
 
     @property
-    def components(self) -> list[ContainerService]:
-        """Their containers, the bootstrap of PostgreSQL included."""
+    def components(self) -> list[ContainerService | ExternalStore]:
+        """The stores wherever they run, and the bootstrap of PostgreSQL."""
         return [
             self.postgres.server,
             self.postgres.bootstrap,

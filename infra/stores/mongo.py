@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra import credentials
 from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
+from infra.stores.endpoint import Endpoint, ExternalStore
 
 if TYPE_CHECKING:
     import pulumi
 
+    from infra.config import ExternalMongo
     from infra.context import Context
 
 PORT = 27017
@@ -20,12 +23,34 @@ USER = "plinth"
 class Mongo:
     """A store and the password of its first user."""
 
-    server: ContainerService
+    server: ContainerService | ExternalStore
+    endpoint: Endpoint
     password: pulumi.Output[str]
 
 
 def declare(context: Context) -> Mongo:
     """Declare the store."""
+    external = context.config.mongo.external
+    return _elsewhere(external) if external else _here(context)
+
+
+def _elsewhere(external: ExternalMongo) -> Mongo:
+    return Mongo(
+        server=ExternalStore("mongo", f"{external.host}:{external.port}"),
+        endpoint=Endpoint(
+            scheme="mongodb",
+            host=external.host,
+            port=external.port,
+            user=external.user,
+            database="",
+            tls=external.tls,
+            ca_certificate=external.ca_certificate,
+        ),
+        password=credentials.given(external.password),
+    )
+
+
+def _here(context: Context) -> Mongo:
     password = context.password("mongo")
     published = context.config.mongo.port
     server = ContainerService(
@@ -49,4 +74,5 @@ def declare(context: Context) -> Mongo:
         ),
         context.site,
     )
-    return Mongo(server, password)
+    endpoint = Endpoint("mongodb", "mongo", PORT, USER, database="", published_port=published)
+    return Mongo(server, endpoint, password)

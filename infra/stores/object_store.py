@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra import credentials
 from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
+from infra.stores.endpoint import ExternalStore, ObjectEndpoint
 
 if TYPE_CHECKING:
     import pulumi
 
+    from infra.config import ExternalObjectStore
     from infra.context import Context
 
 PORT = 9000
@@ -22,12 +25,31 @@ REGION = "us-east-1"
 class ObjectStore:
     """A store and the secret of its root account."""
 
-    server: ContainerService
+    server: ContainerService | ExternalStore
+    endpoint: ObjectEndpoint
     secret_access_key: pulumi.Output[str]
 
 
 def declare(context: Context) -> ObjectStore:
     """Declare the store."""
+    external = context.config.object_store.external
+    return _elsewhere(external) if external else _here(context)
+
+
+def _elsewhere(external: ExternalObjectStore) -> ObjectStore:
+    return ObjectStore(
+        server=ExternalStore("object-store", external.endpoint),
+        endpoint=ObjectEndpoint(
+            url=external.endpoint,
+            region=external.region,
+            bucket=external.bucket,
+            access_key_id=external.access_key_id,
+        ),
+        secret_access_key=credentials.given(external.secret_access_key),
+    )
+
+
+def _here(context: Context) -> ObjectStore:
     secret_access_key = context.password("object-store")
     published = context.config.object_store.port
     server = ContainerService(
@@ -50,4 +72,11 @@ def declare(context: Context) -> ObjectStore:
         ),
         context.site,
     )
-    return ObjectStore(server, secret_access_key)
+    endpoint = ObjectEndpoint(
+        url=f"http://object-store:{PORT}",
+        region=REGION,
+        bucket=BUCKET,
+        access_key_id=ACCESS_KEY_IDENTIFIER,
+        published_port=published,
+    )
+    return ObjectStore(server, endpoint, secret_access_key)

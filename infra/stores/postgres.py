@@ -1,12 +1,25 @@
-"""PostgreSQL 17 and the one-shot that gives it roles, schemas and migrations."""
+"""PostgreSQL 17 and the one-shot that gives it roles, schemas and migrations.
+
+The server may run elsewhere; the one-shot and the services then connect to it over the network
+`backend`, which has a way out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from infra import credentials
-from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
+from infra.container import (
+    FILES_DIRECTORY,
+    ContainerService,
+    ContainerSpec,
+    DataVolume,
+    HealthCheck,
+    PublishedPort,
+)
+from infra.stores.endpoint import Endpoint, ExternalStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,32 +35,99 @@ SUPERUSER = "postgres"
 LOGIN_ROLES = ("authenticator", "auth_admin")
 """Roles that services connect as; each gets a password of its own."""
 
+_CA_FILE = "database-ca.pem"
 _PRELOADED_EXTENSIONS = ("pg_cron", "pg_stat_statements", "pgaudit")
 """Extensions that work only when the server loads their library at start."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a container needs to connect to the database, besides a role and its password."""
+
+    endpoint: Endpoint
+    network: str
+    """Network of the stack on which the server is reached."""
+
+    def url(self, role: str) -> str:
+        """Connection URL of a role. The password comes in libpq's own variable, PGPASSWORD."""
+        server = f"{self.endpoint.host}:{self.endpoint.port}"
+        database = quote(self.endpoint.database, safe="")
+        return f"postgres://{role}@{server}/{database}?sslmode={self.endpoint.tls}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that libpq, asyncpg and Go's drivers read alike."""
+        return {"PGSSLROOTCERT": f"{FILES_DIRECTORY}/{_CA_FILE}"} if self.files else {}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Content by file name."""
+        certificate = self.endpoint.ca_certificate
+        return {_CA_FILE: certificate} if certificate else {}
 
 
 @dataclass(frozen=True)
 class Postgres:
     """A database that is ready for the services."""
 
-    server: ContainerService
+    server: ContainerService | ExternalStore
+    client: Client
     bootstrap: ContainerService
     superuser_password: pulumi.Output[str]
     role_passwords: Mapping[str, pulumi.Output[str]]
 
 
 def declare(context: Context) -> Postgres:
-    """Declare the server, then its bootstrap."""
-    # The server takes it when its data directory is made and never again: it has one generation.
-    superuser_password = credentials.password("postgres", generation=1)
+    """Declare the server unless it runs elsewhere, then its bootstrap."""
+    client = client_of(context.config.database)
+    external = context.config.database.external
+    server: ContainerService | ExternalStore
+    if external:
+        superuser_password = credentials.given(external.password)
+        server = ExternalStore("postgres", f"{external.host}:{external.port}")
+    else:
+        # The server takes it when its data directory is made and never again: one generation.
+        superuser_password = credentials.password("postgres", generation=1)
+        server = _server(context, superuser_password)
     role_passwords = {role: context.password(role) for role in LOGIN_ROLES}
-    server = _server(context, superuser_password)
     return Postgres(
         server=server,
-        bootstrap=_bootstrap(context, server, superuser_password, role_passwords),
+        client=client,
+        bootstrap=_bootstrap(
+            context,
+            client,
+            server,
+            {
+                "PGPASSWORD": superuser_password,
+                **{
+                    f"ROLE_PASSWORD_{role.upper()}": password
+                    for role, password in role_passwords.items()
+                },
+            },
+        ),
         superuser_password=superuser_password,
         role_passwords=role_passwords,
     )
+
+
+def client_of(database: Database) -> Client:
+    """How the database is reached, as its superuser."""
+    external = database.external
+    if external:
+        endpoint = Endpoint(
+            scheme="postgresql",
+            host=external.host,
+            port=external.port,
+            user=external.user,
+            database=external.database,
+            tls=external.tls,
+            ca_certificate=external.ca_certificate,
+        )
+        return Client(endpoint, network="backend")
+    endpoint = Endpoint(
+        "postgresql", "postgres", PORT, SUPERUSER, DATABASE, published_port=database.port
+    )
+    return Client(endpoint, network="data")
 
 
 def server_command(database: Database) -> list[str]:
@@ -92,11 +172,11 @@ def _server(context: Context, superuser_password: pulumi.Output[str]) -> Contain
 
 def _bootstrap(
     context: Context,
-    server: ContainerService,
-    superuser_password: pulumi.Output[str],
-    role_passwords: Mapping[str, pulumi.Output[str]],
+    client: Client,
+    server: ContainerService | ExternalStore,
+    passwords: Mapping[str, pulumi.Output[str]],
 ) -> ContainerService:
-    database = context.config.database
+    database, endpoint = context.config.database, client.endpoint
     return ContainerService(
         ContainerSpec(
             component="db-bootstrap",
@@ -105,22 +185,19 @@ def _bootstrap(
             environment={
                 "DATABASE_AUTO_RLS": str(database.auto_rls).lower(),
                 "DATABASE_EXTENSIONS": ",".join(database.extensions),
-                "PGDATABASE": DATABASE,
-                "PGHOST": "postgres",
-                "PGPORT": str(PORT),
-                "PGUSER": SUPERUSER,
+                "PGDATABASE": endpoint.database,
+                "PGHOST": endpoint.host,
+                "PGPORT": str(endpoint.port),
+                "PGSSLMODE": endpoint.tls,
+                "PGUSER": endpoint.user,
+                **client.environment,
             },
-            secret_environment={
-                "PGPASSWORD": superuser_password,
-                **{
-                    f"ROLE_PASSWORD_{role.upper()}": password
-                    for role, password in role_passwords.items()
-                },
-            },
-            networks=("data",),
+            secret_environment=passwords,
+            files=client.files,
+            networks=(client.network,),
             memory_mebibytes=128,
             one_shot=True,
         ),
         context.site,
-        after=[server],
+        after=[server] if isinstance(server, ContainerService) else (),
     )

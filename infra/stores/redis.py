@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra import credentials
 from infra.container import (
     FILES_DIRECTORY,
     ContainerService,
@@ -13,10 +14,12 @@ from infra.container import (
     HealthCheck,
     PublishedPort,
 )
+from infra.stores.endpoint import Endpoint, ExternalStore
 
 if TYPE_CHECKING:
     import pulumi
 
+    from infra.config import ExternalRedis
     from infra.context import Context
 
 PORT = 6379
@@ -27,7 +30,8 @@ _MEMORY_MEBIBYTES = 192
 class Redis:
     """A store and its password."""
 
-    server: ContainerService
+    server: ContainerService | ExternalStore
+    endpoint: Endpoint
     password: pulumi.Output[str]
 
 
@@ -53,6 +57,27 @@ def configuration(password: str) -> str:
 
 def declare(context: Context) -> Redis:
     """Declare the store."""
+    external = context.config.redis.external
+    return _elsewhere(external) if external else _here(context)
+
+
+def _elsewhere(external: ExternalRedis) -> Redis:
+    return Redis(
+        server=ExternalStore("redis", f"{external.host}:{external.port}"),
+        endpoint=Endpoint(
+            scheme="redis",
+            host=external.host,
+            port=external.port,
+            user=external.user,
+            database=str(external.database),
+            tls=external.tls,
+            ca_certificate=external.ca_certificate,
+        ),
+        password=credentials.given(external.password),
+    )
+
+
+def _here(context: Context) -> Redis:
     password = context.password("redis")
     published = context.config.redis.port
     server = ContainerService(
@@ -72,4 +97,5 @@ def declare(context: Context) -> Redis:
         ),
         context.site,
     )
-    return Redis(server, password)
+    endpoint = Endpoint("redis", "redis", PORT, user="", database="0", published_port=published)
+    return Redis(server, endpoint, password)

@@ -69,9 +69,17 @@ def test_a_preview_works_without_an_engine(plugin: Plugin) -> None:
 
 def test_a_setting_that_is_not_taken_is_refused_by_name(plugin: Plugin) -> None:
     response = plugin.stub.CheckConfig(
-        provider_pb2.CheckRequest(urn="", news=encode({"sshOpts": '["-v"]'}))
+        provider_pb2.CheckRequest(urn="", news=encode({"context": "other"}))
     )
-    assert [failure.property for failure in response.failures] == ["sshOpts"]
+    assert [failure.property for failure in response.failures] == ["context"]
+
+
+@pytest.mark.parametrize(("options", "refused"), [('["-v"]', []), ("-v", ["sshOpts"])])
+def test_options_of_ssh_are_a_list(plugin: Plugin, options: str, refused: list[str]) -> None:
+    response = plugin.stub.CheckConfig(
+        provider_pb2.CheckRequest(urn="", news=encode({"sshOpts": options}))
+    )
+    assert [failure.property for failure in response.failures] == refused
 
 
 @pytest.mark.parametrize("token", ["docker:index/service:Service", "docker:index/secret:Secret"])

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import runpy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,16 @@ def _without_secret_marks(value: Any) -> Any:
     return value
 
 
-def run_program(stack_name: str, configuration: dict[str, Any]) -> Recorder:
-    """Run the whole program against the recorder."""
+def run_program(
+    stack_name: str, configuration: dict[str, Any], secret_keys: Sequence[str] = ()
+) -> Recorder:
+    """Run the whole program against the recorder.
+
+    Args:
+        stack_name: The stack's name.
+        configuration: `<namespace>:<key>` to value.
+        secret_keys: Which of them hold an encrypted value.
+    """
     recorder = Recorder()
     asyncio.set_event_loop(asyncio.new_event_loop())
     mocks.set_mocks(recorder, project="plinth", stack=stack_name)
@@ -58,12 +67,16 @@ def run_program(stack_name: str, configuration: dict[str, Any]) -> Recorder:
         {
             name: value if isinstance(value, str) else json.dumps(value)
             for name, value in configuration.items()
-        }
+        },
+        list(secret_keys),
     )
 
     async def program() -> None:
-        runpy.run_path(str(ROOT / "infra"), run_name="__main__")
-        await stack.wait_for_rpcs()
+        try:
+            runpy.run_path(str(ROOT / "infra"), run_name="__main__")
+        finally:
+            # The next run waits for what this one registered, in another loop.
+            await stack.wait_for_rpcs()
 
     asyncio.get_event_loop().run_until_complete(program())
     return recorder

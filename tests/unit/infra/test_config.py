@@ -101,11 +101,28 @@ def test_plain_text_values_need_no_quotes() -> None:
 
 def test_keys_of_other_namespaces_are_left_alone() -> None:
     raw = {
-        "docker:host": "ssh://host",
+        "docker:registryAuth": "[]",
         "plinth:environment": "test",
         "plinth:auth": '{"signup":false}',
     }
     assert load(raw).environment == "test"
+
+
+@pytest.mark.parametrize("host", ["ssh://deploy@host", "tcp://host:2376"])
+def test_a_stack_on_another_machine_says_how_clients_reach_it(host: str) -> None:
+    raw = {"docker:host": host, "plinth:environment": "test", "plinth:auth": '{"signup":false}'}
+    with pytest.raises(ConfigurationError, match=r"^plinth:gateway\.public_url: is not set"):
+        load(raw)
+    assert load(raw | {"plinth:gateway": '{"public_url":"https://api.example.com"}'})
+
+
+def test_a_socket_of_this_machine_needs_no_public_url() -> None:
+    raw = {
+        "docker:host": "unix:///run/user/1000/docker.sock",
+        "plinth:environment": "test",
+        "plinth:auth": '{"signup":false}',
+    }
+    assert load(raw).public_url == "http://127.0.0.1:8000"
 
 
 def test_configuration_cannot_be_changed_afterwards() -> None:

@@ -1,12 +1,16 @@
 """The whole program under a recorder, as each shipped stack runs it."""
 
+import secrets
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
-from tests.unit.infra.conftest import Recorder, run_program
+from services.auth.settings import AuthSettings
+from tests.unit.infra.conftest import ROOT, STACKS, Recorder, run_program
 from tests.unit.infra.locks import DIGEST, REGISTRY, fitting, written
 
 CONTAINER = "docker:index/container:Container"
@@ -184,3 +188,40 @@ def test_a_lock_that_does_not_fit_stops_the_program_before_anything_is_declared(
         run_program("dev", {**DEVELOPMENT, "plinth:images": images})
     # The stack itself is declared once in a process.
     assert set(declared) <= {"plinth-dev"}
+
+
+def test_auth_starts_with_what_a_shipped_stack_tells_it(
+    components: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = dict(entry.split("=", 1) for entry in components["auth"]["envs"])
+    # What the recorder generates reads like a demo's secret.
+    generated = {name: secrets.token_urlsafe(32) for name in ("PGPASSWORD", "GOTRUE_JWT_SECRET")}
+    for name, value in (given | generated).items():
+        monkeypatch.setenv(name, value)
+    assert AuthSettings()
+
+
+def taken(stack: str) -> set[str]:
+    """Every name and port that a shipped stack takes on its host."""
+    file = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
+    resources = run_program(stack, file["config"]).resources
+    kinds = ("container:Container", "network:Network", "volume:Volume")
+    names = {
+        f"{kind} {inputs['name']}"
+        for kind in kinds
+        for inputs in resources[f"docker:index/{kind}"].values()
+        if "name" in inputs  # others are generated, with the stack's name in them
+    }
+    ports = {
+        f"port {port['external']}"
+        for inputs in resources[CONTAINER].values()
+        for port in inputs.get("ports", [])
+    }
+    return names | ports
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(STACKS, 2)))
+def test_shipped_stacks_run_side_by_side(one: str, other: str) -> None:
+    first, second = taken(one), taken(other)
+    assert first
+    assert not first & second

@@ -168,3 +168,18 @@ def test_another_python_asks_for_a_new_environment(environment: Path) -> None:
     stamp(environment, "requirements.txt")
     lock = environment / "requirements.txt"
     assert not virtual_environment.is_current(environment, lock, lock, "3.14.0")
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("config:\n  plinth:gateway:\n    port: 8000\n", (8000,)),
+        ("config:\n  plinth:redis:\n    external:\n      port: 6379\n", ()),
+        (
+            "  plinth:redis:\n    external:\n      a:\n        b: c\n\n      port: 1\n    port: 2",
+            (2,),
+        ),
+    ],
+)
+def test_only_ports_of_this_host_must_be_free(text: str, ports: tuple[int, ...]) -> None:
+    assert commands.stack_ports(text) == ports

@@ -12,7 +12,7 @@ from toolchain import doctor
 from toolchain.console import Console
 from toolchain.doctor import Verdict
 from toolchain.errors import ToolchainError
-from toolchain.facts import Facts
+from toolchain.facts import BusyPort, Facts
 
 READY = Facts(
     python=(3, 13, 1),
@@ -64,7 +64,7 @@ def test_a_ready_machine_has_nothing_to_mend() -> None:
         ("Disk", {"free_disk": 4 << 30}, "docker system prune"),
         ("Pulumi CLI", {**NO_CLI, "go": None, "reaches_pypi": False}, "Install Pulumi"),
         ("debootstrap", {"debootstrap": None, "base_image_present": False}, "apt-get install"),
-        ("Ports", {"busy_ports": (8000,)}, "another port in Pulumi.<stack>.yaml"),
+        ("Ports", {"busy_ports": (BusyPort(8000),)}, "another port in Pulumi.<stack>.yaml"),
     ],
 )
 def test_what_is_missing_comes_with_its_mend(
@@ -130,4 +130,11 @@ def test_the_report_keeps_within_80_columns() -> None:
 
 def test_make_up_stops_at_the_first_thing_it_cannot_mend() -> None:
     with pytest.raises(ToolchainError, match=r"^Disk: 1 GiB free"):
-        doctor.require(doctor.findings(replace(READY, free_disk=1 << 30, busy_ports=(8000,))))
+        doctor.require(
+            doctor.findings(replace(READY, free_disk=1 << 30, busy_ports=(BusyPort(8000),)))
+        )
+
+
+def test_a_port_of_another_stack_is_named_with_its_container() -> None:
+    busy = (BusyPort(8000, "plinth-prod-gateway"), BusyPort(8025))
+    assert finding("Ports", busy_ports=busy).found == "8000 (plinth-prod-gateway), 8025 in use"

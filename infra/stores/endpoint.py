@@ -1,0 +1,51 @@
+"""Where a store is reached: in the stack's own networks, or elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from infra.config import TlsMode
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server of a store, and whom its connection details are for."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    database: str
+    published_port: int | None = None
+    """Port on the host, where a server of the stack is published."""
+    tls: TlsMode = "disable"
+    """Inside the stack's networks nothing is encrypted; an external server says what it asks."""
+    ca_certificate: str | None = None
+    """PEM of the authorities that may have signed an external server's certificate."""
+
+
+@dataclass(frozen=True)
+class ObjectEndpoint:
+    """The S3 API of a store, and whom its connection details are for."""
+
+    url: str
+    region: str
+    bucket: str
+    access_key_id: str
+    published_port: int | None = None
+
+
+@dataclass(frozen=True)
+class ExternalStore:
+    """A store that runs elsewhere: it has a place among the components and no container."""
+
+    component: str
+    address: str
+    """`host:port`, or the URL of an S3 API."""
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """What the stack's output `components` says about it."""
+        return {"external": self.address}
