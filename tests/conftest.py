@@ -17,6 +17,7 @@ FOLDERS_OF_GROUP = {
     STACK: ("tests/e2e", "tests/infra"),
     "drift": ("tests/drift",),
     "backup": ("tests/backup",),
+    "upgrades": ("tests/upgrades",),
     "preview_report": ("tests/preview_report",),
     "service": ("tests/service",),
     "images": ("tests/images",),
