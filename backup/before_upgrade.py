@@ -49,7 +49,7 @@ def back_up(stack: str, changed: Collection[str], console: Console) -> Path | No
         return None
     folder = paths.REPOSITORY / settings.upgrade.backup_folder
     try:
-        broken = broken_stores(containers.of_stack(stack), half_replaced(stack))
+        broken = broken_stores(stores, containers.of_stack(stack), half_replaced(stack))
         if broken:
             console.paragraph(
                 f"{subject}: {', '.join(broken)} does not serve, so there is nothing to back up. "
@@ -87,33 +87,36 @@ def settings_of(stack: str) -> config.StackConfig:
     )
 
 
-def broken_stores(present: Iterable[Container], half_replaced: Collection[str]) -> list[str]:
-    """Stores that a former upgrade has left without a container that serves.
+def broken_stores(
+    changed: Iterable[str], present: Iterable[Container], half_replaced: Collection[str]
+) -> list[str]:
+    """Those of the changed stores that a former upgrade has left without a container that serves.
 
     Another image alone can mend them, so that asking for a backup first would leave them broken. A
     store that somebody stopped is none of them.
 
     Args:
+        changed: Stores that get another image.
         present: Containers of the stack.
         half_replaced: Components whose container an update removed without making the next one.
 
     Raises:
-        BackupError: A store is stopped.
+        BackupError: None is, and a store of the stack does not serve for another reason.
     """
     found = {each.component: each for each in present if not each.holds_files}
-    broken: list[str] = []
-    stopped: list[str] = []
-    for store in stacks.STORES:
-        container = found.get(store)
-        if container is None:
-            (broken if store in half_replaced else stopped).append(store)
-        elif container.has_failed:
-            broken.append(store)
-        elif container.status != "running":
-            stopped.append(store)
-    if stopped:
+    broken = [
+        store
+        for store in changed
+        if (found[store].has_failed if store in found else store in half_replaced)
+    ]
+    silent = [
+        store
+        for store in stacks.STORES
+        if store not in found or found[store].status != "running" or found[store].has_failed
+    ]
+    if silent and not broken:
         raise BackupError(
-            f"{', '.join(stopped)} does not run",
+            f"{', '.join(silent)} does not serve",
             "Start it with the image that it had (its former pin, and make up), then upgrade.",
         )
     return broken

@@ -294,8 +294,8 @@ def _with_way_back(error: ToolchainError, upgraded: Sequence[ImageChange]) -> To
     former = ", ".join(f"{change.component} {change.before}" for change in upgraded)
     return ToolchainError(
         error.what,
-        f"{error.mend} The stores' volumes are as they were; the way back is the former pin "
-        f"({former}), then this again.",
+        f"{error.mend} No volume was removed; the way back is the former pin ({former}), then this "
+        "again.",
         evidence=error.evidence,
         exit_code=error.exit_code,
     )

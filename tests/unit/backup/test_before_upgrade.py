@@ -35,7 +35,7 @@ def stores(**others: Container | None) -> list[Container]:
 
 
 def test_stores_that_serve_are_not_broken() -> None:
-    assert broken_stores(stores(), set()) == []
+    assert broken_stores(STORES, stores(), set()) == []
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,24 @@ def test_stores_that_serve_are_not_broken() -> None:
 )
 def test_a_store_that_does_not_serve_is_broken(status: str, health: str) -> None:
     present = stores(postgres=container("postgres", status, health))
-    assert broken_stores(present, set()) == ["postgres"]
+    assert broken_stores(["postgres"], present, set()) == ["postgres"]
 
 
 def test_a_store_that_an_update_removed_and_did_not_make_anew_is_broken() -> None:
-    assert broken_stores(stores(postgres=None), {"postgres"}) == ["postgres"]
+    assert broken_stores(STORES, stores(postgres=None), {"postgres"}) == ["postgres"]
 
 
 @pytest.mark.parametrize("stopped", [None, container("postgres", "exited", "")])
 def test_a_store_that_somebody_stopped_must_be_started_first(stopped: Container | None) -> None:
-    with pytest.raises(BackupError, match=r"postgres does not run. Start it with the image that"):
-        broken_stores(stores(postgres=stopped), set())
+    with pytest.raises(BackupError, match=r"postgres does not serve. Start it with the image that"):
+        broken_stores(["postgres"], stores(postgres=stopped), set())
 
 
-def test_a_stopped_store_beside_a_broken_one_must_be_started_first() -> None:
-    present = stores(mongo=None, postgres=container("postgres", health="unhealthy"))
-    with pytest.raises(BackupError, match="mongo does not run"):
-        broken_stores(present, set())
+@pytest.mark.parametrize("other", [None, container("mongo", health="unhealthy")])
+def test_a_store_that_serves_waits_for_the_others(other: Container | None) -> None:
+    # A bundle holds every store, and this one has a data directory to lose.
+    with pytest.raises(BackupError, match="mongo does not serve"):
+        broken_stores(["postgres"], stores(mongo=other), {"mongo"})
 
 
 def resource(name: str, kind: str = CONTAINER, **facts: Any) -> dict[str, Any]:
