@@ -15,7 +15,7 @@ from backup import bundle as bundles
 from tests.checkout import Checkout, Run
 from tests.running_stack import ROOT
 from tests.upgrades.conftest import POSTGRESQL
-from upgrades.pins import version_of
+from upgrades.pins import CATALOGUE, version_of
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
 
@@ -37,6 +37,11 @@ insert into public.kept select n, repeat(md5(n::text), 20) from generate_series(
 EVERY_ROW = "select count(*), md5(string_agg(kept::text, '|' order by id)) from public.kept"
 
 
+def minor(version: str) -> str:
+    """`17.12` of `17.12-0+deb13u1`."""
+    return version.partition("-")[0]
+
+
 @dataclass
 class Upgraded:
     """The stack, and what was seen at each stage."""
@@ -48,10 +53,16 @@ class Upgraded:
     runs: dict[str, Run] = field(default_factory=dict)
 
     def pin(self, version: str) -> None:
-        """Change the pin of PostgreSQL, as its user would."""
+        """Change the pin of PostgreSQL, and what the image's tag says."""
         pinned = version_of(POSTGRESQL, self.checkout.folder)
-        file = self.checkout.folder / DOCKERFILE
-        file.write_text(file.read_text().replace(f"={pinned}\n", f"={version}\n"))
+        self.replace(DOCKERFILE, f"={pinned}\n", f"={version}\n")
+        self.replace(CATALOGUE, f'"{minor(pinned)}"', f'"{minor(version)}"')
+
+    def replace(self, name: str, before: str, after: str) -> None:
+        """Change a line of a file in the checkout."""
+        file = self.checkout.folder / name
+        assert file.read_text().count(before) == 1
+        file.write_text(file.read_text().replace(before, after))
 
     def up(self, *, passphrase: str | None = PASSPHRASE) -> Run:
         environment = {"PLINTH_BACKUP_PASSPHRASE": passphrase} if passphrase else {}
@@ -81,11 +92,6 @@ def versions(published: list[str]) -> tuple[str, str]:
     if not older:
         pytest.skip(f"the Debian mirror has {published[0]} alone at the moment")
     return older[0], published[0]
-
-
-def minor(version: str) -> str:
-    """`17.12` of `17.12-0+deb13u1`."""
-    return version.partition("-")[0]
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +195,7 @@ def test_a_broken_image_fails_with_its_last_log_lines(failed: Run) -> None:
 def test_a_broken_image_fails_with_one_line_that_says_the_way_back(failed: Run) -> None:
     (line,) = [line for line in failed.printed.splitlines() if line.startswith("plinth: ")]
     assert "failed at postgres" in line
-    assert "the way back is the former pin (postgres plinth/postgres:" in line
+    assert "the way back is the former pin (postgres plinth/postgres:17." in line
 
 
 @pytest.fixture(scope="module")
