@@ -3,15 +3,20 @@
 A copy of the checkout has the stack; both versions are those that the Debian mirror has now.
 """
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import docker
 import pytest
 
 from backup import bundle as bundles
+from backup import postgres
+from backup.errors import BackupError
+from backup.manifest import Database
 from tests.checkout import Checkout, Run
 from tests.running_stack import ROOT
 from tests.upgrades.conftest import POSTGRESQL
@@ -152,6 +157,20 @@ def test_a_bundle_was_made_with_the_older_version(upgraded: Upgraded) -> None:
 
 def test_where_the_bundle_is_was_told(upgraded: Upgraded) -> None:
     assert upgraded.bundles[0].name in "".join(upgraded.runs["upgrade"].printed.split("\n"))
+
+
+def test_a_dump_that_is_cut_off_cannot_be_read_back(upgraded: Upgraded) -> None:
+    with bundles.opened(upgraded.bundles[0], PASSPHRASE) as opened:
+        item, database, dump = next(
+            (item, item.subject, content.readall())
+            for item, content in opened.items(opened.verify())
+            if isinstance(item.subject, Database)
+        )
+    half = dump[: len(dump) // 2]
+    told = item.model_copy(update={"size": len(half), "sha256": sha256(half).hexdigest()})
+    content = bundles.ItemReader(told, iter([io.BytesIO(half)]))
+    with pytest.raises(BackupError, match="the dump of database postgres cannot be read back"):
+        postgres.check(f"plinth-{STACK}-postgres", database, content)
 
 
 @pytest.fixture(scope="module")
