@@ -13,7 +13,7 @@ export YES PASSPHRASE_FILE
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview publish report drift scan outputs down destroy logs ps seed backup restore \
-  doctor check test bench lock
+  upgrades doctor check test bench lock
 
 help: ## list the targets
 	@echo 'Plinth: a backend platform as one Pulumi program.'
@@ -71,6 +71,9 @@ backup: ## write an encrypted bundle of data and secrets: TO=folder
 restore: ## restore a bundle: FROM=file; its secrets alone: STATE=1
 	@$(TOOLCHAIN) restore --stack '$(STACK)' --from '$(FROM)' $(if $(filter 1,$(FORCE)),--force) \
 	  $(if $(filter 1,$(STATE)),--state)
+
+upgrades: ## list newer versions of what is pinned, with their release notes
+	@$(TOOLCHAIN) upgrades || case $$? in 3) ;; *) exit 1 ;; esac
 
 doctor: ## say what this machine lacks, and how to mend it
 	@$(TOOLCHAIN) doctor --stack '$(STACK)'

@@ -1,4 +1,4 @@
-"""The command line: `python -m backup create|restore --stack STACK …`; make calls it."""
+"""The command line: `python -m backup COMMAND --stack STACK …`; make calls it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from backup import bundle, create, passphrase, restore
+from backup import before_upgrade, bundle, create, passphrase, restore
 from backup.stack import Stack
 from toolchain.console import Console, exit_code_of
 
@@ -37,6 +37,11 @@ def _restore(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _before_upgrade(arguments: argparse.Namespace, console: Console) -> int:
+    before_upgrade.back_up(arguments.stack, arguments.components, console)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     grammar = argparse.ArgumentParser(prog="python -m backup", description=__doc__)
     commands = grammar.add_subparsers(dest="command", required=True)
@@ -47,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     restoration.add_argument("--bundle", type=Path, required=True, help="what create wrote")
     restoration.add_argument("--force", action="store_true", help="replace data that is there")
     restoration.add_argument("--secrets", action="store_true", help="the generated secrets alone")
-    for command in (creation, restoration):
+    upgrade = commands.add_parser("before-upgrade", help="write one if the stack asks for it")
+    upgrade.add_argument("components", nargs="+", help="those that get another image")
+    for command in (creation, restoration, upgrade):
         command.add_argument("--stack", required=True, help="which environment")
     return grammar
 
@@ -55,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: list[str]) -> int:
     """Run one command; a failure is printed as one line."""
     arguments = _parser().parse_args(words)
-    command = {"create": _create, "restore": _restore}[arguments.command]
+    commands = {"create": _create, "restore": _restore, "before-upgrade": _before_upgrade}
+    command = commands[arguments.command]
     return exit_code_of(lambda: command(arguments, Console()))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from backup import bundle as bundles
 from backup import manifest as manifests
-from backup import mongo, objects, postgres, secrets
+from backup import mongo, objects, postgres, secrets, verification
 from backup.errors import BackupError
 from backup.stack import POSTGRES, Stack
 from infra.catalog import PLATFORM_VERSION
@@ -67,10 +67,7 @@ def create(stack: Stack, folder: Path, passphrase: str, console: Console, *, pau
             os.fsync(file.fileno())
         with console.step("Reading it back") as step:
             with bundles.opened(unfinished, passphrase) as written:
-                if written.verify() != contents:
-                    raise BackupError(
-                        "the bundle does not read as it was written", "Check the disk, run again."
-                    )
+                verification.check(written, contents, stack.container(POSTGRES))
             step.note(f"{len(contents.items)} items, {unfinished.stat().st_size} bytes")
     return path
 

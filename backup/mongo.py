@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from typing import IO, TYPE_CHECKING, Any, cast
 
+import bson.errors
 import pymongo
 import pymongo.errors
 from bson import json_util
@@ -147,6 +149,26 @@ def restore(client: Client, subject: Collection, content: ItemReader) -> None:
         raise BackupError(
             f"{place} has {held} documents instead of {subject.documents}",
             "Run this again with FORCE=1.",
+        )
+
+
+def check(subject: Collection, content: ItemReader) -> None:
+    """Read a collection's documents to their end, and restore none.
+
+    Raises:
+        BackupError: They are not as many as were written, or are damaged.
+    """
+    if not content.item.parts:
+        return
+    failure = f"Mongo collection {subject.database}.{subject.name} cannot be read back"
+    try:
+        with gzip.GzipFile(fileobj=content, mode="rb") as plain:
+            found = sum(map(len, _batches(plain)))
+    except (EOFError, OSError, struct.error, zlib.error, bson.errors.BSONError) as error:
+        raise BackupError(f"{failure}: {error}", "Run this again.") from None
+    if found != subject.documents:
+        raise BackupError(
+            f"{failure}: it has {found} documents instead of {subject.documents}", "Run this again."
         )
 
 

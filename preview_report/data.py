@@ -154,7 +154,8 @@ def _store(step: Step, data_volumes: set[str]) -> Iterator[DataFinding]:
             step.name,
             f"the store's program changes from {shown('image', old)} to {shown('image', new)}; "
             "another version may not open the data",
-            f"Read its release notes on data formats; {BACKUP}",
+            "Read its release notes on data formats, and have a backup: with upgrade.backup_first "
+            "make up makes one (docs/upgrades.md)",
         )
     if step.operation == "replace":
         yield DataFinding(

@@ -31,6 +31,8 @@ class ImageChange:
     """False where the same version of the program is built from other files."""
     note: str
     """What the catalogue says about it; empty for an image that it does not know."""
+    release_notes: Mapping[str, str]
+    """URLs of what tells about the versions of its programs, by program."""
 
 
 def program_version(reference: Any) -> str:  # noqa: ANN401  (any JSON)
@@ -67,6 +69,7 @@ def image_changes(steps: tuple[Step, ...]) -> tuple[ImageChange, ...]:
                 after=shown("image", after),
                 is_other_version=program_version(before) != program_version(after),
                 note=entry.note if entry else "",
+                release_notes=entry.release_notes(str(after)) if entry else {},
             )
         )
     return tuple(sorted(found, key=lambda change: change.component))

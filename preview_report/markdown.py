@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from preview_report.assessment import Assessment
     from preview_report.changes import Change, PropertyChange
     from preview_report.data import DataFinding
+    from preview_report.images import ImageChange
 
 LONGEST_REPORT: Final = 65_000
 """Characters; below GitHub's 65,536, so that a caller can add a line of its own."""
@@ -248,12 +249,17 @@ def _images(assessment: Assessment) -> _Section:
                 code(each.component),
                 code(each.before),
                 code(each.after),
-                prose(each.note) if each.is_other_version else "same version, built anew",
+                _note(each) if each.is_other_version else "same version, built anew",
             )
             for each in assessment.images
         ),
         noun="images",
     )
+
+
+def _note(change: ImageChange) -> str:
+    links = ", ".join(f"[{prose(name)}]({url})" for name, url in change.release_notes.items())
+    return f"{prose(change.note)} Release notes: {links}." if links else prose(change.note)
 
 
 def _configuration(assessment: Assessment) -> _Section:

@@ -19,6 +19,7 @@ FOLDERS_OF_GROUP = {
     "drift": ("tests/drift",),
     "backup": ("tests/backup",),
     "environments": ("tests/environments",),
+    "upgrades": ("tests/upgrades",),
     "preview_report": ("tests/preview_report",),
     "publish": ("tests/publish",),
     "service": ("tests/service",),

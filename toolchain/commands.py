@@ -118,7 +118,9 @@ def _up(arguments: argparse.Namespace, console: Console) -> int:
         if code != 0:
             return code
     stacks.prepare(stack, console)
-    stacks.up(stack)
+    code = stacks.up(stack, lambda stores: _in_backup(stack, "before-upgrade", *stores))
+    if code != 0:
+        return code
     for line in summary.lines(stack.name, stacks.outputs(stack)):
         console.line(line)
     return 0
@@ -160,6 +162,14 @@ def _drift(arguments: argparse.Namespace, _console: Console) -> int:
         environment=stack.environment(),
         directory=paths.REPOSITORY,
     )
+
+
+def _upgrades(_arguments: argparse.Namespace, _console: Console) -> int:
+    console = Console(sys.stderr)
+    with _one_at_a_time(console):
+        virtual_environment.prepare(console)
+    engine.adopt_context()
+    return run_in_foreground([paths.PYTHON, "-m", "upgrades"], directory=paths.REPOSITORY)
 
 
 def _outputs(arguments: argparse.Namespace, console: Console) -> int:
@@ -475,6 +485,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "seed": (_seed, "apply the example data"),
     "backup": (_backup, "write an encrypted bundle of the stores and secrets"),
     "restore": (_restore, "restore a bundle into a running stack"),
+    "upgrades": (_upgrades, "list newer versions of what is pinned; exit code 3 if any"),
     "doctor": (_doctor, "say what this machine lacks and the mend"),
     "check": (_check, "lint, types, unit and policy tests"),
     "test": (_test, "run every test, on the stack ci too"),

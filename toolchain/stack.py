@@ -10,20 +10,20 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolchain import containers, engine_events, failure, paths
-from toolchain.errors import ToolchainError
+from toolchain import containers, engine_events, failure, image_changes, paths
+from toolchain.errors import InterruptedRunError, ToolchainError
 from toolchain.processes import capture, last_lines, run_in_foreground
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from toolchain.backend import Backend
     from toolchain.console import Console
+    from toolchain.image_changes import ImageChange
     from toolchain.pulumi_cli import Cli
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-CONTAINER_TYPE = "docker:index/container:Container"
 NETWORK_TYPE = "docker:index/network:Network"
 ENVIRONMENT_LINE = re.compile(r"^(?!\s*#).*\bplinth:environment:\s*[\"']?([a-z]+)", re.MULTILINE)
 LOCK_LINE = re.compile(r"^(?!\s*#).*\block:\s*(?!null\b|~)[\"']?[\w./-]", re.MULTILINE)
@@ -131,7 +131,7 @@ def _remove_half_made(stack: Stack, resource: Mapping[str, Any]) -> None:
     Only a container or network that carries this stack's label; volumes hold data and are taken
     over by name.
     """
-    kinds = {CONTAINER_TYPE: "container", NETWORK_TYPE: "network"}
+    kinds = {image_changes.CONTAINER_TYPE: "container", NETWORK_TYPE: "network"}
     kind = kinds.get(str(resource.get("type")))
     name = (resource.get("inputs") or {}).get("name")
     if kind is None or not isinstance(name, str):
@@ -255,7 +255,7 @@ def policy_options(stack: Stack) -> tuple[str, ...]:
     return ("--policy-pack", str(paths.POLICIES), "--policy-pack-config", str(file))
 
 
-def up(stack: Stack) -> None:
+def up(stack: Stack, before_upgrade: Callable[[Sequence[str]], int] | None = None) -> int:
     """Bring the stack to what the program declares, under the policies.
 
     It previews first, and stops there when nothing changes: a policy over the whole stack speaks
@@ -263,14 +263,49 @@ def up(stack: Stack) -> None:
     refreshes: what was stopped or removed outside is started again. A one-shot that failed is
     removed before, so that it runs again even where none of its inputs changed: what it fell over
     may have been mended in the database.
+
+    Args:
+        stack: The stack.
+        before_upgrade: Called with the components that keep data and get another image, before
+            anything is changed; the update goes on when it returns 0.
+
+    Returns:
+        0, or what `before_upgrade` returned.
+
+    Raises:
+        ToolchainError: the preview or the update failed.
     """
     for container in containers.of_stack(stack.name):
         if container.is_failed_one_shot:
             containers.stop_and_remove(container)
-    events = preview(stack)
-    if has_changes(events.read_text(encoding="utf-8")):
-        options = ("--refresh", "--suppress-outputs", *policy_options(stack))
+    events = preview(stack).read_text(encoding="utf-8")
+    if not has_changes(events):
+        return 0
+    upgraded = image_changes.of_stores(events)
+    if upgraded and before_upgrade:
+        code = before_upgrade([change.component for change in upgraded])
+        if code != 0:
+            return code
+    options = ("--refresh", "--suppress-outputs", *policy_options(stack))
+    try:
         _run(stack, "up", "--yes", "--skip-preview", *options)
+    except ToolchainError as error:
+        raise _with_way_back(error, upgraded) from error
+    return 0
+
+
+def _with_way_back(error: ToolchainError, upgraded: Sequence[ImageChange]) -> ToolchainError:
+    """The error of a failed update; where it changed a store's image, with the way back."""
+    if not upgraded or isinstance(error, InterruptedRunError):
+        return error
+    former = ", ".join(f"{change.component} {change.before}" for change in upgraded)
+    return ToolchainError(
+        error.what,
+        f"{error.mend} No volume was removed; the way back is the former pin ({former}), then this "
+        "again.",
+        evidence=error.evidence,
+        exit_code=error.exit_code,
+    )
 
 
 def preview(stack: Stack) -> Path:

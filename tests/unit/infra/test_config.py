@@ -25,6 +25,21 @@ def test_a_production_stack_with_safe_settings_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(PRODUCTION, True, id="production"),
+        pytest.param(DEVELOPMENT, False, id="development"),
+        pytest.param(PRODUCTION | {"upgrade": {"backup_first": False}}, False, id="off"),
+        pytest.param(DEVELOPMENT | {"upgrade": {"backup_first": True}}, True, id="on"),
+    ],
+)
+def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
+    values: dict[str, object], *, expected: bool
+) -> None:
+    assert parse(values).backs_up_before_upgrade is expected
+
+
+@pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"gatway": {}}, "plinth:gatway: no such setting; known here: auth, database"),

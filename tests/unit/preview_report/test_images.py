@@ -71,6 +71,23 @@ def test_an_image_of_no_catalogue_has_no_note(container: MakeStep) -> None:
 
 
 @pytest.mark.parametrize(
+    ("component", "image", "programs"),
+    [
+        pytest.param("redis", NEW, ["Redis"], id="built"),
+        pytest.param("redis", "redis:8.4.0@sha256:0123", ["redis"], id="pulled"),
+        pytest.param("mongo", "plinth/ferretdb:3.0.0-0", ["FerretDB", "DocumentDB"], id="several"),
+        pytest.param("auth", "plinth/auth:0.2.0-0", [], id="own"),
+        pytest.param("other", NEW, [], id="of no catalogue"),
+    ],
+)
+def test_release_notes_are_those_of_the_new_images_programs(
+    container: MakeStep, component: str, image: str, programs: list[str]
+) -> None:
+    step = container("replace", component, before={"image": OLD}, after={"image": image})
+    assert list(image_changes((step,))[0].release_notes) == programs
+
+
+@pytest.mark.parametrize(
     ("resource_type", "name", "property_name"),
     [
         ("docker:index/image:Image", "redis-image", "imageName"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,11 +11,11 @@ from infra import config
 from toolchain import containers, paths, stack
 from toolchain.backend import Backend
 from toolchain.console import Console
-from toolchain.errors import ToolchainError
+from toolchain.errors import InterruptedRunError, ToolchainError
 from toolchain.pulumi_cli import Cli
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 SALT = "encryptionsalt: v1:abc=:v1:def\n"
@@ -222,3 +223,72 @@ def test_preview_and_update_are_under_the_policies(started: list[tuple[str, ...]
 @pytest.mark.parametrize("started", ['{"same": 49}'], indirect=True)
 def test_nothing_to_change_needs_no_update(started: list[tuple[str, ...]]) -> None:
     assert [command[0] for command in started] == ["preview"]
+
+
+UPGRADE = """\
+{"resourcePreEvent": {"metadata": {"op": "replace", "urn": "urn:pulumi:dev::plinth::C::postgres", \
+"type": "docker:index/container:Container", "old": {"inputs": {"image": "store:1"}}, \
+"new": {"inputs": {"image": "store:2", "volumes": [{"volumeName": "data"}], \
+"labels": [{"label": "plinth.component", "value": "postgres"}]}}}}}
+{"summaryEvent": {"resourceChanges": {"replace": 1}}}
+"""
+
+
+@dataclass
+class Upgrade:
+    """An update that gives a store another image: what was started, in order."""
+
+    stack: stack.Stack
+    steps: list[str] = field(default_factory=list)
+    backup_code: int = 0
+    failure: ToolchainError | None = None
+
+    def back_up(self, stores: Sequence[str]) -> int:
+        self.steps.append(f"backup of {', '.join(stores)}")
+        return self.backup_code
+
+    def up(self) -> int:
+        return stack.up(self.stack, self.back_up)
+
+
+@pytest.fixture
+def upgrade(local_stack: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
+    started = Upgrade(local_stack)
+    events = local_stack.file.with_name("events.json")
+    events.write_text(UPGRADE, encoding="utf-8")
+
+    def run(_stack: stack.Stack, operation: str, *_arguments: str) -> Path:
+        started.steps.append(operation)
+        if operation == "up" and started.failure:
+            raise started.failure
+        return events
+
+    monkeypatch.setattr(containers, "of_stack", lambda _name: [])
+    monkeypatch.setattr(stack, "_run", run)
+    return started
+
+
+def test_a_store_is_backed_up_before_its_image_changes(upgrade: Upgrade) -> None:
+    upgrade.up()
+    assert upgrade.steps == ["preview", "backup of postgres", "up"]
+
+
+def test_without_its_backup_nothing_is_updated(upgrade: Upgrade) -> None:
+    upgrade.backup_code = 7
+    assert upgrade.up() == 7
+    assert upgrade.steps == ["preview", "backup of postgres"]
+
+
+def test_a_failed_upgrade_tells_the_way_back(upgrade: Upgrade) -> None:
+    upgrade.failure = ToolchainError("pulumi up failed", "Mend it.", evidence=("its log",))
+    with pytest.raises(
+        ToolchainError, match=r"Mend it\..* former pin \(postgres store:1\)"
+    ) as told:
+        upgrade.up()
+    assert told.value.evidence == ("its log",)
+
+
+def test_an_interrupted_upgrade_is_no_failed_one(upgrade: Upgrade) -> None:
+    upgrade.failure = InterruptedRunError()
+    with pytest.raises(InterruptedRunError):
+        upgrade.up()

@@ -1,0 +1,1 @@
+"""Looks for newer versions of what the catalogue pins."""
