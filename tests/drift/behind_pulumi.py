@@ -33,7 +33,8 @@ class Engine:
     def container_name(self, component: str) -> str:
         """Name of a component's container, whether fixed or generated."""
         known = re.compile(rf"{re.escape(self.name(component))}(-[0-9a-f]{{6}})?")
-        names = (str(found.name) for found in self.client.containers.list(all=True))
+        listed: Any = self.client.api.containers(all=True)  # looks into none: others come and go
+        names = (name.removeprefix("/") for found in listed for name in found["Names"])
         return next(name for name in names if known.fullmatch(name))
 
     def inspect(self, component: str) -> Form:
