@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from backup import passphrase
 from backup import stack as stacks
 from backup.create import create
 from backup.errors import BackupError
-from infra import config
+from infra import stack_file
 from policies.resource_types import CONTAINER
 from toolchain import containers, paths
 from toolchain.errors import ToolchainError
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
+    from infra.config import StackConfig
     from toolchain.console import Console
     from toolchain.containers import Container
 
@@ -43,13 +42,14 @@ def back_up(stack: str, changed: Collection[str], console: Console) -> Path | No
     if not stores:
         return None
     subject = f"another image for {' and '.join(stores)} of stack {stack}"
-    settings = settings_of(stack)
+    settings = stack_file.read(stack, paths.REPOSITORY)
     if not settings.backs_up_before_upgrade:
         console.paragraph(f"{subject}: not backed up first (upgrade.backup_first is off)")
         return None
     folder = paths.REPOSITORY / settings.upgrade.backup_folder
     try:
-        broken = broken_stores(stores, containers.of_stack(stack), half_replaced(stack))
+        present, gone = containers.of_stack(stack), half_replaced(stack)
+        broken = broken_stores(stores, here(settings), present, gone)
         if broken:
             console.paragraph(
                 f"{subject}: {', '.join(broken)} does not serve, so there is nothing to back up. "
@@ -69,26 +69,21 @@ def back_up(stack: str, changed: Collection[str], console: Console) -> Path | No
     return bundle
 
 
-def settings_of(stack: str) -> config.StackConfig:
-    """What a stack's file sets.
-
-    Raises:
-        ConfigurationError: It cannot be used.
-    """
-    text = (paths.REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
-    values = (yaml.safe_load(text) or {}).get("config") or {}
-    prefix = f"{config.PROJECT}:"
-    return config.parse(
-        {
-            name.removeprefix(prefix): value
-            for name, value in values.items()
-            if name.startswith(prefix)
-        }
-    )
+def here(settings: StackConfig) -> list[str]:
+    """The stores of a stack that do not run elsewhere."""
+    elsewhere: dict[str, object] = {
+        stacks.POSTGRES: settings.database.external,
+        stacks.MONGO: settings.mongo.external,
+        stacks.OBJECT_STORE: settings.object_store.external,
+    }
+    return [store for store, server in elsewhere.items() if server is None]
 
 
 def broken_stores(
-    changed: Iterable[str], present: Iterable[Container], half_replaced: Collection[str]
+    changed: Iterable[str],
+    expected: Iterable[str],
+    present: Iterable[Container],
+    half_replaced: Collection[str],
 ) -> list[str]:
     """Those of the changed stores that a former upgrade has left without a container that serves.
 
@@ -97,6 +92,7 @@ def broken_stores(
 
     Args:
         changed: Stores that get another image.
+        expected: Stores that the stack runs.
         present: Containers of the stack.
         half_replaced: Components whose container an update removed without making the next one.
 
@@ -111,7 +107,7 @@ def broken_stores(
     ]
     silent = [
         store
-        for store in stacks.STORES
+        for store in expected
         if store not in found or found[store].status != "running" or found[store].has_failed
     ]
     if silent and not broken:

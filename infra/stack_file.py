@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from infra.config import StackConfig
 
 ROOT = Path(__file__).resolve().parent.parent
+ENCRYPTED = "(encrypted)"
+"""Stands for what only Pulumi can decrypt."""
 
 
 def read(stack: str, root: Path = ROOT) -> StackConfig:
-    """What `Pulumi.<stack>.yaml` sets.
+    """What `Pulumi.<stack>.yaml` sets; an encrypted value reads as `ENCRYPTED`.
 
     Raises:
         ConfigurationError: The file is no YAML, or a setting cannot be used.
@@ -31,8 +33,16 @@ def read(stack: str, root: Path = ROOT) -> StackConfig:
     prefix = f"{PROJECT}:"
     return parse(
         {
-            key.removeprefix(prefix): value
+            key.removeprefix(prefix): _without_secrets(value)
             for key, value in settings.items()
             if key.startswith(prefix)
         }
     )
+
+
+def _without_secrets(value: Any) -> Any:  # noqa: ANN401  (YAML is any of its types)
+    if isinstance(value, dict):
+        if set(value) == {"secure"}:
+            return ENCRYPTED
+        return {name: _without_secrets(part) for name, part in value.items()}
+    return value

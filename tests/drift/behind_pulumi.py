@@ -35,7 +35,7 @@ class Engine:
         known = re.compile(rf"{re.escape(self.name(component))}(-[0-9a-f]{{6}})?")
         listed: Any = self.client.api.containers(all=True)  # looks into none: others come and go
         names = (name.removeprefix("/") for found in listed for name in found["Names"])
-        return next(name for name in names if known.fullmatch(name))
+        return str(next(name for name in names if known.fullmatch(name)))
 
     def inspect(self, component: str) -> Form:
         inspected: Form = self.client.api.inspect_container(self.container_name(component))

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from backup.before_upgrade import back_up, broken_stores, half_replaced_in, settings_of
+from backup.before_upgrade import back_up, broken_stores, half_replaced_in, here
 from backup.errors import BackupError
 from backup.stack import STORES
+from infra import stack_file
+from infra.config import parse
 from policies.resource_types import CONTAINER, VOLUME
 from toolchain import paths
 from toolchain.console import Console
@@ -35,7 +37,7 @@ def stores(**others: Container | None) -> list[Container]:
 
 
 def test_stores_that_serve_are_not_broken() -> None:
-    assert broken_stores(STORES, stores(), set()) == []
+    assert broken_stores(STORES, STORES, stores(), set()) == []
 
 
 @pytest.mark.parametrize(
@@ -44,24 +46,36 @@ def test_stores_that_serve_are_not_broken() -> None:
 )
 def test_a_store_that_does_not_serve_is_broken(status: str, health: str) -> None:
     present = stores(postgres=container("postgres", status, health))
-    assert broken_stores(["postgres"], present, set()) == ["postgres"]
+    assert broken_stores(["postgres"], STORES, present, set()) == ["postgres"]
 
 
 def test_a_store_that_an_update_removed_and_did_not_make_anew_is_broken() -> None:
-    assert broken_stores(STORES, stores(postgres=None), {"postgres"}) == ["postgres"]
+    assert broken_stores(STORES, STORES, stores(postgres=None), {"postgres"}) == ["postgres"]
 
 
 @pytest.mark.parametrize("stopped", [None, container("postgres", "exited", "")])
 def test_a_store_that_somebody_stopped_must_be_started_first(stopped: Container | None) -> None:
     with pytest.raises(BackupError, match=r"postgres does not serve. Start it with the image that"):
-        broken_stores(["postgres"], stores(postgres=stopped), set())
+        broken_stores(["postgres"], STORES, stores(postgres=stopped), set())
 
 
 @pytest.mark.parametrize("other", [None, container("mongo", health="unhealthy")])
 def test_a_store_that_serves_waits_for_the_others(other: Container | None) -> None:
     # A bundle holds every store, and this one has a data directory to lose.
     with pytest.raises(BackupError, match="mongo does not serve"):
-        broken_stores(["postgres"], stores(mongo=other), {"mongo"})
+        broken_stores(["postgres"], STORES, stores(mongo=other), {"mongo"})
+
+
+def test_a_store_that_runs_elsewhere_is_not_missed() -> None:
+    assert broken_stores(["mongo"], ["mongo"], stores(postgres=None), set()) == []
+
+
+def test_stores_that_run_elsewhere_are_not_here() -> None:
+    external = {"host": "redis.example.org", "user": "plinth", "password": "x" * 20}
+    settings = parse(
+        {"environment": "test", "auth": {"autoconfirm": True}, "mongo": {"external": external}}
+    )
+    assert here(settings) == ["postgres", "object-store"]
 
 
 def resource(name: str, kind: str = CONTAINER, **facts: Any) -> dict[str, Any]:
@@ -97,7 +111,7 @@ def test_the_stacks_file_decides(lines: str, checkout: Path, *, expected: bool) 
     text = f"config:\n  plinth:environment: test\n  other:setting: 1\n  {lines}\n"
     text += "  plinth:auth: {autoconfirm: true}\n"
     (checkout / "Pulumi.dev.yaml").write_text(text)
-    assert settings_of("dev").backs_up_before_upgrade is expected
+    assert stack_file.read("dev", checkout).backs_up_before_upgrade is expected
 
 
 def test_what_is_in_no_bundle_is_not_backed_up(checkout: Path) -> None:

@@ -26,6 +26,13 @@ def test_settings_of_providers_are_left_alone(tmp_path: Path) -> None:
     assert read(tmp_path, SETTINGS + "  docker:host: ssh://host\n").auth.autoconfirm
 
 
+def test_an_encrypted_setting_is_not_needed_in_clear(tmp_path: Path) -> None:
+    external = "{host: redis.example.org, password: {secure: v1:abc}}"
+    settings = read(tmp_path, SETTINGS + f"  plinth:redis: {{external: {external}}}\n")
+    assert settings.redis.external is not None
+    assert settings.redis.external.password.get_secret_value() == stack_file.ENCRYPTED
+
+
 def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"plinth:gateway\.prot: no such setting"):
         read(tmp_path, SETTINGS + "  plinth:gateway: {prot: 1}\n")
