@@ -37,7 +37,8 @@ def declare(stack: str, settings: config.StackConfig) -> None:
 
 try:
     raw = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
-    declare(config.check_stack_name(pulumi.get_stack()), config.load(raw))
+    encrypted = [key for key in raw if pulumi_config.is_config_secret(key)]
+    declare(config.check_stack_name(pulumi.get_stack()), config.load(raw, encrypted))
 except config.ConfigurationError as error:
     # A RunError is shown as it is, without a traceback.
     raise pulumi.RunError(str(error)) from None

@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 PROJECT = "plinth"
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 _STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
@@ -55,10 +65,30 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _email_address(value: str) -> str:
+    if not re.fullmatch(r"[^\s@<>\"]+@[A-Za-z0-9.-]+", value):
+        raise ValueError("must be an address such as auth@example.com")
+    return value
+
+
+def _template_file(value: str) -> str:
+    if not value.endswith(".html") or not (REPOSITORY / value).is_file():
+        raise ValueError(
+            f"{value!r} must be an HTML file, by its path from the checkout; a file beside it with "
+            "the suffix .txt is the text part"
+        )
+    return value
+
+
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Extension = Annotated[str, AfterValidator(_extension)]
 Origin = Annotated[str, AfterValidator(_origin)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
+TemplateFile = Annotated[str, AfterValidator(_template_file)]
+MailName = Literal[
+    "confirmation", "email_change", "invite", "magic_link", "reauthentication", "recovery"
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -129,6 +159,28 @@ class Auth(Section):
     """For how long a refresh token that was just used is accepted once more, so that two tabs
     that refresh at once both keep their session."""
 
+    redirects: tuple[str, ...] = ()
+    """Where links in mails may lead besides the application: addresses, in which `*` stands for
+    anything but `.` and `/`, and `**` for anything. Whatever else a request asks for leads to the
+    application."""
+
+    mail_interval_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Shortest time between two mails of a kind to the same user."""
+
+    mail_code_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    """For how long the link and the code of a mail can be used."""
+
+    mail_subjects: dict[MailName, str] = {}
+    """Subjects of mails that differ from the built-in ones, by mail: `confirmation`,
+    `email_change`, `invite`, `magic_link`, `reauthentication`, `recovery`."""
+
+    mail_templates: dict[MailName, TemplateFile] = {}
+    """HTML files of mails that differ from the built-in ones, by mail, as paths from the checkout.
+    A file beside one with the suffix `.txt` is the mail's text part."""
+
+    reauthenticate_to_change_password: bool = False
+    """Ask for a code by mail before a password changes in a session older than a day."""
+
 
 class Rest(Section):
     """PostgREST."""
@@ -179,6 +231,45 @@ class Mail(Section):
     """Port of its web page on the host's loopback address."""
 
 
+class Smtp(Section):
+    """The server that sends mails: confirmations, recovery, invitations."""
+
+    host: str | None = None
+    """Its name. None: mails go to the mail sink where it runs, and cannot be sent where not."""
+
+    port: Port = 587
+    """465 encrypts from the first byte; any other port by STARTTLS."""
+
+    user: str = ""
+    """Whom to sign in as; empty for a server that asks for no sign-in."""
+
+    password: Annotated[
+        SecretStr | None,
+        Field(
+            json_schema_extra={
+                "anyOf": [
+                    {
+                        "type": "object",
+                        "properties": {"secure": {"type": "string"}},
+                        "required": ["secure"],
+                    },
+                    {"type": "null"},
+                ]
+            }
+        ),
+    ] = None
+    """Only as a secret: `pulumi config set --secret --path plinth:smtp.password`."""
+
+    sender_address: EmailAddress | None = None
+    """Address that mails come from. Needed with `host`."""
+
+    sender_name: str = "Plinth"
+    """Name that mails come from."""
+
+    verified_tls: bool = True
+    """Whether the connection must be encrypted and the server's certificate be valid."""
+
+
 class Keys(Section):
     """Signing key and API keys."""
 
@@ -216,6 +307,7 @@ class StackConfig(Section):
     redis: Store = Store()
     object_store: Store = Store()
     mail: Mail = Mail()
+    smtp: Smtp = Smtp()
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
 
@@ -253,11 +345,31 @@ class StackConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _confirmation_is_possible(self) -> Self:
-        if self.auth.signup and not self.auth.autoconfirm:
+    def _mails_have_one_way(self) -> Self:
+        if self.smtp.host and self.mail.enabled:
             raise ValueError(
-                "auth.signup: confirmation mails are not sent yet; set auth.signup: false and "
-                "create users with the admin API, or set auth.autoconfirm: true in development"
+                "smtp.host: mails go to the mail sink while it runs; set mail.enabled: false, or "
+                "leave smtp.host out"
+            )
+        if self.smtp.host and not self.smtp.sender_address:
+            raise ValueError(
+                "smtp.sender_address: is needed with smtp.host; set the address that mails come "
+                "from"
+            )
+        if bool(self.smtp.user) != bool(self.smtp.password):
+            raise ValueError(
+                "smtp.password: is needed with smtp.user, and only with it; set it with: pulumi "
+                f"config set --secret --path {PROJECT}:smtp.password"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _confirmation_is_possible(self) -> Self:
+        sends_mail = self.smtp.host or self.mail.enabled
+        if self.auth.signup and not self.auth.autoconfirm and not sends_mail:
+            raise ValueError(
+                "auth.signup: new addresses are confirmed by mail, and none can be sent; set "
+                "smtp.host, or auth.signup: false, or in development mail.enabled: true"
             )
         return self
 
@@ -268,6 +380,7 @@ class StackConfig(Section):
         demo_settings = {
             "auth.autoconfirm: true": self.auth.autoconfirm,
             "mail.enabled: true": self.mail.enabled,
+            "smtp.verified_tls: false": not self.smtp.verified_tls,
             "images.require_digest: false": not self.images.require_digest,
             "protect_data: false": not self.protect_data,
         }
@@ -307,21 +420,31 @@ def check_stack_name(stack: str) -> str:
     return stack
 
 
-def load(raw: Mapping[str, str]) -> StackConfig:
+def load(raw: Mapping[str, str], secret_keys: Collection[str] = ()) -> StackConfig:
     """Check the configuration that Pulumi hands to the program.
 
     Args:
         raw: `<namespace>:<key>` to text; structured values are JSON. Keys of other namespaces
             (providers, Pulumi itself) are left to their owners.
+        secret_keys: Keys that hold an encrypted value.
+
+    Raises:
+        ConfigurationError: One line per mistake; among them a password that is not encrypted.
     """
     prefix = f"{PROJECT}:"
-    return parse(
+    settings = parse(
         {
             key.removeprefix(prefix): _decode(text)
             for key, text in raw.items()
             if key.startswith(prefix)
         }
     )
+    if settings.smtp.password and f"{prefix}smtp" not in secret_keys:
+        raise ConfigurationError(
+            f"{prefix}smtp.password: stands in clear in the stack's file; replace it with: pulumi "
+            f"config set --secret --path {prefix}smtp.password"
+        )
+    return settings
 
 
 def _decode(text: str) -> Any:  # noqa: ANN401  (JSON is any of its types; pydantic narrows it)

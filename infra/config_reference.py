@@ -31,6 +31,10 @@ This page is written by `python -m infra.config_reference`; change the models in
 """
 
 
+# An object without further description is what Pulumi writes for an encrypted value.
+_TYPE_NAMES = {"null": "none", "object": "encrypted text"}
+
+
 def render() -> str:
     """The reference as Markdown."""
     schema = StackConfig.model_json_schema()
@@ -72,7 +76,7 @@ def _values(setting: dict[str, Any]) -> str:
         case {"minimum": minimum, "maximum": maximum}:
             return f"{minimum} to {maximum}"
         case _:
-            return "none" if setting["type"] == "null" else str(setting["type"])
+            return _TYPE_NAMES.get(setting["type"], str(setting["type"]))
 
 
 if __name__ == "__main__":
