@@ -1,7 +1,8 @@
 """How often a mail may be asked for: GoTrue's `GOTRUE_SMTP_MAX_FREQUENCY`.
 
-A user's row says when the last mail of a kind was sent. Requests that send none, because nobody has
-the address, are limited in the same way from memory: the answers must not tell who is registered.
+A user's row says when the last mail of a kind was sent. Requests that are answered before their
+mail is sent, or that send none because nobody has the address, are counted in memory as well:
+whether they are refused must not tell who is registered.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class MailFrequency:
 
     def __init__(self, interval: dt.timedelta) -> None:
         self._interval = interval
-        self._without_mail: OrderedDict[tuple[str, str], dt.datetime] = OrderedDict()
+        self._requests: OrderedDict[tuple[str, str], dt.datetime] = OrderedDict()
 
     def check(self, user: User, sent_at: str) -> None:
         """Return when a mail may be sent to the user.
@@ -41,20 +42,20 @@ class MailFrequency:
         """
         self._refuse_when_recent(user.times.get(sent_at))
 
-    def check_without_mail(self, address: str, sent_at: str) -> None:
-        """Return when a mail could be sent to the address, if somebody had it.
+    def check_request(self, address: str, sent_at: str) -> None:
+        """Return when no mail to the address was asked for a moment ago, whoever has it.
 
         Raises:
             AuthError: It is too soon.
         """
-        self._refuse_when_recent(self._without_mail.get((address, sent_at)))
+        self._refuse_when_recent(self._requests.get((address, sent_at)))
 
-    def count_without_mail(self, address: str, sent_at: str) -> None:
-        """Count a request that sends no mail as if it did."""
-        self._without_mail[address, sent_at] = dt.datetime.now(dt.UTC)
-        self._without_mail.move_to_end((address, sent_at))
-        if len(self._without_mail) > _MOST_ADDRESSES:
-            self._without_mail.popitem(last=False)
+    def count_request(self, address: str, sent_at: str) -> None:
+        """Count a request for a mail, whether or not one will be sent."""
+        self._requests[address, sent_at] = dt.datetime.now(dt.UTC)
+        self._requests.move_to_end((address, sent_at))
+        if len(self._requests) > _MOST_ADDRESSES:
+            self._requests.popitem(last=False)
 
     def _refuse_when_recent(self, moment: dt.datetime | None) -> None:
         if moment is None:

@@ -20,6 +20,7 @@ from services.auth.passwords import Passwords
 from services.auth.redirects import RedirectRules
 from services.auth.routes import (
     admin,
+    admin_factors,
     admin_links,
     audit_log,
     authorize,
@@ -61,6 +62,7 @@ _ROUTERS = (
     factors.router,
     logout.router,
     admin.router,
+    admin_factors.router,
     admin_links.router,
     audit_log.router,
     unavailable.router,

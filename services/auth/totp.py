@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from urllib.parse import quote, urlencode
 
 import pyotp
 import segno
-from pyotp.utils import strings_equal
 
 PERIOD_SECONDS = 30
 DIGITS = 6
@@ -52,6 +52,9 @@ def accepted_step(secret: str, code: str, *, now: float | None = None) -> int | 
     """
     generator = pyotp.TOTP(secret, digits=DIGITS, interval=PERIOD_SECONDS)
     present = int((time.time() if now is None else now) // PERIOD_SECONDS)
-    steps = [present + distance for distance in _ACCEPTED_DISTANCES]
-    matching = [step for step in steps if strings_equal(generator.generate_otp(step), code)]
+    matching = [
+        step
+        for step in (present + distance for distance in _ACCEPTED_DISTANCES)
+        if hmac.compare_digest(generator.generate_otp(step).encode(), code.encode())
+    ]
     return matching[0] if matching else None

@@ -163,14 +163,12 @@ async def _mail_after_answer(
         AuthError: A mail was sent a moment ago, or the SMTP server is away.
     """
     sent_at = SENT_AT[request.kind.kept_as]
+    context.frequency.check_request(request.email, sent_at)
     if user is not None and sends:
         context.frequency.check(user, sent_at)
-    elif not sends:
-        context.frequency.check_without_mail(request.email, sent_at)
     stack = contextlib.AsyncExitStack()
     session = await stack.enter_async_context(mail_session(context, request.kind))
-    if not sends:
-        context.frequency.count_without_mail(request.email, sent_at)
+    context.frequency.count_request(request.email, sent_at)
     context.background.start(
         _write_and_send(context, stack, session, request if sends else None),
         name=f"mail {request.kind.verification}",
