@@ -251,6 +251,7 @@ async def set_email(connection: asyncpg.Connection, user_id: uuid.UUID, email: s
         user_id,
         email,
     )
+    await _forget_email_change_tokens(connection, user_id)
 
 
 async def begin_email_change(
@@ -265,6 +266,10 @@ async def begin_email_change(
         user_id,
         new_email,
     )
+    await _forget_email_change_tokens(connection, user_id)
+
+
+async def _forget_email_change_tokens(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
     await connection.execute(
         """delete from auth.one_time_tokens
            where user_id = $1

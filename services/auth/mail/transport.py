@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 DEPENDENCY = "smtp"
 
 _IMPLICIT_TLS_PORT = 465
-_TIMEOUT_SECONDS = 4.0  # of one exchange: a transaction and the gateway wait longer than a few
-_MOST_SESSIONS = 8
-_LONGEST_WAIT_SECONDS = 4.0
+# Together less than the gateway waits; sending, less than a transaction may last.
+_LONGEST_WAIT_SECONDS = 2.0  # for a place
+_LONGEST_GREETING_SECONDS = 5.0  # connection, encryption and sign-in
+_LONGEST_SENDING_SECONDS = 5.0
+_MOST_SESSIONS = 8  # fewer than connections to the database
 
 
 class MailError(Exception):
@@ -63,7 +65,8 @@ class MailSession:
         """
         try:
             with self._metrics.dependency(DEPENDENCY, "send"):
-                await self._client.send_message(message)
+                async with asyncio.timeout(_LONGEST_SENDING_SECONDS):
+                    await self._client.send_message(message)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise MailError(_reason(error)) from error
 
@@ -107,7 +110,7 @@ class MailTransport:
             port=server.port,
             username=server.user or None,
             password=server.password or None,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=_LONGEST_SENDING_SECONDS,
             use_tls=implicit_tls,
             # None would go on in the clear where the server, or somebody in between, offers no TLS.
             start_tls=server.verified_tls and not implicit_tls,
@@ -115,7 +118,8 @@ class MailTransport:
         )
         try:
             with self._metrics.dependency(DEPENDENCY, "connect"):
-                await client.connect()
+                async with asyncio.timeout(_LONGEST_GREETING_SECONDS):
+                    await client.connect()
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             client.close()
             raise MailError(_reason(error)) from error

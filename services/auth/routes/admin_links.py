@@ -157,6 +157,9 @@ async def _unconfirmed(
     if user.is_confirmed:
         raise email_exists()
     await store.lock_user(connection, user.id)
+    if encrypted_password:
+        # Whoever chose the former one has not shown that the address is theirs.
+        await store.set_password(connection, user.id, encrypted_password)
     if data:
         await store.merge_user_metadata(connection, user.id, data)
     return await store.existing_user(connection, user.id)

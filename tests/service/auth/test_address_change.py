@@ -7,7 +7,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.service.auth.service import AuthService, new_email
+from tests.service.auth.service import (
+    SERVICE_TOKEN,
+    AuthService,
+    mail_settings,
+    new_email,
+    running_service,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +22,6 @@ if TYPE_CHECKING:
     import asyncpg
 
     from tests.service.auth.mailbox import Mailbox
-
-from tests.service.auth.service import mail_settings, running_service
 
 pytestmark = pytest.mark.engine
 
@@ -129,6 +133,20 @@ def test_a_change_can_be_mailed_again(
     confirming_service.request("POST", "/resend", body=body)
 
     assert mailbox.newest(address, number=2).subject == "Confirm your new email address"
+
+
+def test_an_administrators_change_ends_the_users_own(
+    confirming_service: AuthService, mailbox: Mailbox, session: dict[str, Any]
+) -> None:
+    wanted, given = new_email(), new_email()
+    change(confirming_service, session, email=wanted)
+    links = [mailbox.newest(wanted).path, mailbox.newest(session["user"]["email"], number=2).path]
+    path = f"/admin/users/{session['user']['id']}"
+    confirming_service.request("PUT", path, body={"email": given}, token=SERVICE_TOKEN)
+    for link in links:
+        follow(confirming_service, link)
+
+    assert address_of(confirming_service, session) == given
 
 
 @pytest.fixture

@@ -380,3 +380,20 @@ def test_a_link_that_cannot_be_made_is_refused(
     )
 
     assert answer.json()["error_code"] == code
+
+
+def test_a_generated_sign_up_link_sets_the_administrators_password(
+    confirming_service: AuthService, mailbox: Mailbox
+) -> None:
+    email = confirming_service.register(mailbox)
+    body = {"type": "signup", "email": email, "password": "given-password"}
+    made = confirming_service.request(
+        "POST", "/admin/generate_link", body=body, token=SERVICE_TOKEN
+    ).json()
+    verify(confirming_service, type="signup", token_hash=made["hashed_token"])
+
+    statuses = [
+        confirming_service.sign_in(email, password).status_code
+        for password in (PASSWORD, "given-password")
+    ]
+    assert statuses == [400, 200]

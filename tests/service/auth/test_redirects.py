@@ -61,6 +61,7 @@ def test_allowed(address: str) -> None:
         "https://five.example.org/",
         "plinth://callback/more",
         "https://app.example.com@evil.example/",
+        "https://someone@app.example.com/",
         "https://evil.example\\@app.example.com/",
         "https://evil.example\\.app.example.com/",
         "\thttps://app.example.com/",
