@@ -60,9 +60,8 @@ async def recover(
     email = email_address(body.email)
     challenge = parse_challenge(body.code_challenge_method, body.code_challenge)
     user = await _find(context, email)
-    await _mail_after_answer(
-        context, MailRequest(RECOVERY, email, redirect_to, challenge), user, sends=user is not None
-    )
+    request = MailRequest(RECOVERY, email, redirect_to, challenge)
+    await _mail_after_answer(context, RECOVERY, request if user else None, user, email)
     return JSONResponse({})
 
 
@@ -114,7 +113,7 @@ async def _sign_in_by_mail(
         register=create_user,
         data=body.data,
     )
-    await _mail_after_answer(context, request, user, sends=True)
+    await _mail_after_answer(context, MAGIC_LINK, request, user, email)
     return JSONResponse({})
 
 
@@ -131,7 +130,8 @@ async def resend(
     waits = user is not None and (
         not user.is_confirmed if kind is SIGN_UP else bool(user.new_email)
     )
-    await _mail_after_answer(context, MailRequest(kind, email, redirect_to), user, sends=waits)
+    request = MailRequest(kind, email, redirect_to) if waits else None
+    await _mail_after_answer(context, kind, request, user, email)
     return JSONResponse({})
 
 
@@ -155,23 +155,33 @@ async def _find(context: AuthContext, email: str) -> User | None:
 
 
 async def _mail_after_answer(
-    context: AuthContext, request: MailRequest, user: User | None, *, sends: bool
+    context: AuthContext,
+    asked_for: Kind,
+    request: MailRequest | None,
+    user: User | None,
+    email: str,
 ) -> None:
     """Check what can be checked before the answer, and leave the mail for afterwards.
+
+    Args:
+        context: The service's parts.
+        asked_for: What the endpoint stands for. Refusals are worded and counted by it, so that they
+            do not depend on who has the address.
+        request: The mail; None when none is to be sent.
+        user: Who has the address.
+        email: Address in lower case.
 
     Raises:
         AuthError: A mail was sent a moment ago, or the SMTP server is away.
     """
-    sent_at = SENT_AT[request.kind.kept_as]
-    context.frequency.check_request(request.email, sent_at)
-    if user is not None and sends:
-        context.frequency.check(user, sent_at)
+    context.frequency.check_request(email, SENT_AT[asked_for.kept_as])
+    if user is not None and request is not None:
+        context.frequency.check(user, SENT_AT[request.kind.kept_as])
     stack = contextlib.AsyncExitStack()
-    session = await stack.enter_async_context(mail_session(context, request.kind))
-    context.frequency.count_request(request.email, sent_at)
+    session = await stack.enter_async_context(mail_session(context, asked_for))
+    context.frequency.count_request(email, SENT_AT[asked_for.kept_as])
     context.background.start(
-        _write_and_send(context, stack, session, request if sends else None),
-        name=f"mail {request.kind.verification}",
+        _write_and_send(context, stack, session, request), name=f"mail {asked_for.verification}"
     )
 
 
@@ -232,6 +242,8 @@ async def _send(
 ) -> None:
     await audit.add_audit_entry(connection, request.kind.action, actor=user)
     if request.kind is EMAIL_CHANGE:
+        if not user.new_email:
+            return  # confirmed since the request was checked
         await send_email_change(connection, context, session, user, redirect_to=request.redirect_to)
         return
     if request.challenge is not None:
