@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from cryptography import x509
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 PROJECT = "plinth"
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 _STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
@@ -75,6 +77,21 @@ def _host(value: str) -> str:
     return value
 
 
+def _email_address(value: str) -> str:
+    if not re.fullmatch(r"[^\s@<>\"]+@[A-Za-z0-9.-]+", value):
+        raise ValueError("must be an address such as auth@example.com")
+    return value
+
+
+def _template_file(value: str) -> str:
+    if not value.endswith(".html") or not (REPOSITORY / value).is_file():
+        raise ValueError(
+            f"{value!r} must be an HTML file, by its path from the checkout; a file beside it with "
+            "the suffix .txt is the text part"
+        )
+    return value
+
+
 def _certificates(value: str) -> str:
     try:
         x509.load_pem_x509_certificates(value.encode())
@@ -97,6 +114,11 @@ Origin = Annotated[str, AfterValidator(_origin)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Host = Annotated[str, AfterValidator(_host)]
 Certificates = Annotated[str, AfterValidator(_certificates)]
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
+TemplateFile = Annotated[str, AfterValidator(_template_file)]
+MailName = Literal[
+    "confirmation", "email_change", "invite", "magic_link", "reauthentication", "recovery"
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[
     SecretStr,
@@ -186,6 +208,28 @@ class Auth(Section):
     refresh_reuse_seconds: Annotated[int, Field(ge=0, le=300)] = 10
     """For how long a refresh token that was just used is accepted once more, so that two tabs
     that refresh at once both keep their session."""
+
+    redirects: tuple[str, ...] = ()
+    """Where links in mails may lead besides the application: addresses, in which `*` stands for
+    anything but `.` and `/`, and `**` for anything. Whatever else a request asks for leads to the
+    application."""
+
+    mail_interval_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Shortest time between two mails of a kind to the same user."""
+
+    mail_code_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    """For how long the link and the code of a mail can be used."""
+
+    mail_subjects: dict[MailName, str] = {}
+    """Subjects of mails that differ from the built-in ones, by mail: `confirmation`,
+    `email_change`, `invite`, `magic_link`, `reauthentication`, `recovery`."""
+
+    mail_templates: dict[MailName, TemplateFile] = {}
+    """HTML files of mails that differ from the built-in ones, by mail, as paths from the checkout.
+    A file beside one with the suffix `.txt` is the mail's text part."""
+
+    reauthenticate_to_change_password: bool = False
+    """Ask for a code by mail before a password changes in a session older than a day."""
 
 
 class Rest(Section):
@@ -343,6 +387,31 @@ class Mail(Section):
     """Port of its web page on the host's loopback address."""
 
 
+class Smtp(Section):
+    """The server that sends mails: confirmations, recovery, invitations."""
+
+    host: str | None = None
+    """Its name. None: mails go to the mail sink where it runs, and cannot be sent where not."""
+
+    port: Port = 587
+    """465 encrypts from the first byte; any other port by STARTTLS."""
+
+    user: str = ""
+    """Whom to sign in as; empty for a server that asks for no sign-in."""
+
+    password: Secret | None = None
+    """Only as a secret: `pulumi config set --secret --path plinth:smtp.password`."""
+
+    sender_address: EmailAddress | None = None
+    """Address that mails come from. Needed with `host`."""
+
+    sender_name: str = "Plinth"
+    """Name that mails come from."""
+
+    verified_tls: bool = True
+    """Whether the connection must be encrypted and the server's certificate be valid."""
+
+
 class Keys(Section):
     """Signing key and API keys."""
 
@@ -391,6 +460,7 @@ class StackConfig(Section):
     redis: Redis = Redis()
     object_store: ObjectStore = ObjectStore()
     mail: Mail = Mail()
+    smtp: Smtp = Smtp()
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
     upgrade: Upgrade = Upgrade()
@@ -425,12 +495,13 @@ class StackConfig(Section):
 
     def secrets(self) -> list[str]:
         """Configuration path of each secret that a person gave."""
-        return [
+        given = [
             f"{path}.external.{name}"
             for path, section in self._external_sections()
             for name, value in section.external or ()
             if isinstance(value, SecretStr)
         ]
+        return [*given, "smtp.password"] if self.smtp.password else given
 
     def _external_sections(self) -> Iterator[tuple[str, Database | Mongo | Redis | ObjectStore]]:
         sections: dict[str, Database | Mongo | Redis | ObjectStore] = {
@@ -466,11 +537,31 @@ class StackConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _confirmation_is_possible(self) -> Self:
-        if self.auth.signup and not self.auth.autoconfirm:
+    def _mails_have_one_way(self) -> Self:
+        if self.smtp.host and self.mail.enabled:
             raise ValueError(
-                "auth.signup: confirmation mails are not sent yet; set auth.signup: false and "
-                "create users with the admin API, or set auth.autoconfirm: true in development"
+                "smtp.host: mails go to the mail sink while it runs; set mail.enabled: false, or "
+                "leave smtp.host out"
+            )
+        if self.smtp.host and not self.smtp.sender_address:
+            raise ValueError(
+                "smtp.sender_address: is needed with smtp.host; set the address that mails come "
+                "from"
+            )
+        if bool(self.smtp.user) != bool(self.smtp.password):
+            raise ValueError(
+                "smtp.password: is needed with smtp.user, and only with it; set it with: pulumi "
+                f"config set --secret --path {PROJECT}:smtp.password"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _confirmation_is_possible(self) -> Self:
+        sends_mail = self.smtp.host or self.mail.enabled
+        if self.auth.signup and not self.auth.autoconfirm and not sends_mail:
+            raise ValueError(
+                "auth.signup: new addresses are confirmed by mail, and none can be sent; set "
+                "smtp.host, or auth.signup: false, or in development mail.enabled: true"
             )
         return self
 
@@ -481,6 +572,7 @@ class StackConfig(Section):
         demo_settings = {
             "auth.autoconfirm: true": self.auth.autoconfirm,
             "mail.enabled: true": self.mail.enabled,
+            "smtp.verified_tls: false": not self.smtp.verified_tls,
             "images.require_digest: false": not self.images.require_digest,
             "protect_data: false": not self.protect_data,
         }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from infra import keys
-from infra.container import ContainerService, ContainerSpec, HealthCheck
+from infra import credentials, keys
+from infra.config import REPOSITORY
+from infra.container import FILES_DIRECTORY, ContainerService, ContainerSpec, HealthCheck
+from infra.services import mail
 
 if TYPE_CHECKING:
     from infra.context import Context
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 PORT = 9999
 ROLE = "auth_admin"
+LINKS = ("CONFIRMATION", "EMAIL_CHANGE", "INVITE", "RECOVERY")
+SINK_SENDER = "auth@plinth.example"
 
 
 def issuer(public_url: str) -> str:
@@ -37,14 +42,65 @@ def environment(context: Context, database: postgres.Client) -> dict[str, str]:
         "GOTRUE_JWT_DEFAULT_GROUP_NAME": "authenticated",
         "GOTRUE_JWT_EXP": str(auth.token_lifetime_seconds),
         "GOTRUE_JWT_ISSUER": issuer(public_url),
-        # No mail is sent yet. Where nobody signs up, addresses are those that a server gave.
-        "GOTRUE_MAILER_AUTOCONFIRM": str(auth.autoconfirm or not auth.signup).lower(),
+        "GOTRUE_MAILER_AUTOCONFIRM": str(auth.autoconfirm).lower(),
         "GOTRUE_PASSWORD_MIN_LENGTH": str(auth.password_minimum_length),
         "GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": str(auth.refresh_reuse_seconds),
         "GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED": "true",
         "GOTRUE_SITE_URL": auth.site_url,
         **database.environment,
     }
+
+
+def mail_environment(context: Context) -> dict[str, str]:
+    """How mails are sent, and what they say."""
+    smtp, auth, public_url = context.config.smtp, context.config.auth, context.config.public_url
+    verify_path = f"{urlsplit(issuer(public_url)).path}/verify"
+    settings = {
+        "GOTRUE_MAILER_OTP_EXP": str(auth.mail_code_seconds),
+        "GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION": str(
+            auth.reauthenticate_to_change_password
+        ).lower(),
+        "GOTRUE_SMTP_MAX_FREQUENCY": f"{auth.mail_interval_seconds}s",
+        "GOTRUE_URI_ALLOW_LIST": ",".join(auth.redirects),
+        **{f"GOTRUE_MAILER_URLPATHS_{link}": verify_path for link in LINKS},
+        **{
+            f"GOTRUE_MAILER_SUBJECTS_{name.upper()}": subject
+            for name, subject in auth.mail_subjects.items()
+        },
+        **{
+            f"GOTRUE_MAILER_TEMPLATES_{name.upper()}": f"{FILES_DIRECTORY}/{name}.html"
+            for name in auth.mail_templates
+        },
+    }
+    if smtp.host and smtp.sender_address:
+        settings |= {
+            "GOTRUE_SMTP_HOST": smtp.host,
+            "GOTRUE_SMTP_PORT": str(smtp.port),
+            "GOTRUE_SMTP_USER": smtp.user,
+            "GOTRUE_SMTP_ADMIN_EMAIL": smtp.sender_address,
+            "GOTRUE_SMTP_SENDER_NAME": smtp.sender_name,
+            "PLINTH_SMTP_VERIFIED_TLS": str(smtp.verified_tls).lower(),
+        }
+    elif context.config.mail.enabled:
+        settings |= {
+            "GOTRUE_SMTP_HOST": "mail",
+            "GOTRUE_SMTP_PORT": str(mail.SMTP_PORT),
+            "GOTRUE_SMTP_ADMIN_EMAIL": smtp.sender_address or SINK_SENDER,
+            "GOTRUE_SMTP_SENDER_NAME": smtp.sender_name,
+            "PLINTH_SMTP_VERIFIED_TLS": "false",
+        }
+    return settings
+
+
+def template_files(context: Context) -> dict[str, str]:
+    """Parts of the configured mail templates by the name that they have in the container."""
+    files = {}
+    for name, path in context.config.auth.mail_templates.items():
+        html = REPOSITORY / path
+        for part in (html, html.with_suffix(".txt")):
+            if part.is_file():
+                files[f"{name}{part.suffix}"] = part.read_text(encoding="utf-8")
+    return files
 
 
 def declare(context: Context, database: postgres.Postgres) -> ContainerService:
@@ -54,18 +110,21 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
         if context.config.keys.legacy
         else {}
     )
+    password = context.config.smtp.password
+    smtp_password = {"GOTRUE_SMTP_PASS": credentials.given(password)} if password else {}
     return ContainerService(
         ContainerSpec(
             component="auth",
             image=context.images.reference("auth"),
             user="1000:1000",
-            environment=environment(context, database.client),
+            environment={**environment(context, database.client), **mail_environment(context)},
             secret_environment={
                 "GOTRUE_JWT_KEYS": context.keys.apply(lambda keys: keys.signing_keys),
                 "PGPASSWORD": database.role_passwords[ROLE],
                 **legacy,
+                **smtp_password,
             },
-            files=database.client.files,
+            files={**template_files(context), **database.client.files},
             # Twice the same where the database runs elsewhere.
             networks=tuple(dict.fromkeys(("backend", database.client.network))),
             health=HealthCheck(context.images.health_check("auth")),

@@ -46,6 +46,8 @@ class SignUp(Body):
     phone: str = ""
     password: str = ""
     data: JsonObject = {}
+    code_challenge: str = ""
+    code_challenge_method: str = ""
 
 
 class PasswordGrant(Body):
@@ -62,14 +64,96 @@ class RefreshTokenGrant(Body):
     refresh_token: str = ""
 
 
+class CodeGrant(Body):
+    """`POST /token?grant_type=pkce`."""
+
+    auth_code: str = ""
+    code_verifier: str = ""
+
+
+class Recovery(Body):
+    """`POST /recover`."""
+
+    email: str = ""
+    code_challenge: str = ""
+    code_challenge_method: str = ""
+
+
+class SignInByMail(Body):
+    """`POST /otp` and `POST /magiclink`."""
+
+    email: str = ""
+    phone: str = ""
+    create_user: bool = True
+    data: JsonObject = {}
+    channel: str = ""
+    code_challenge: str = ""
+    code_challenge_method: str = ""
+
+
+class Resend(Body):
+    """`POST /resend`."""
+
+    type: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+class Verification(Body):
+    """`POST /verify`: a code with its address, or the token of a link."""
+
+    type: str = ""
+    token: str = ""
+    token_hash: str = ""
+    email: str = ""
+    phone: str = ""
+    redirect_to: str = ""
+
+
+class Invitation(Body):
+    """`POST /invite`."""
+
+    email: str = ""
+    data: JsonObject = {}
+
+
+class LinkRequest(Body):
+    """`POST /admin/generate_link`."""
+
+    type: str = ""
+    email: str = ""
+    new_email: str = ""
+    password: str = ""
+    data: JsonObject = {}
+    redirect_to: str = ""
+
+
+class FactorEnrolment(Body):
+    """`POST /factors`."""
+
+    friendly_name: str = ""
+    factor_type: str = ""
+    issuer: str = ""
+
+
+class FactorVerification(Body):
+    """`POST /factors/{factor_id}/verify`."""
+
+    challenge_id: str = ""
+    code: str = ""
+
+
 class UserUpdate(Body):
     """`PUT /user`."""
 
     email: str = ""
     phone: str = ""
     password: str | None = None
+    nonce: str = ""
     data: JsonObject | None = None
     app_metadata: JsonObject | None = None
+    code_challenge: str = ""
+    code_challenge_method: str = ""
 
 
 class AdminUser(Body):

@@ -4,6 +4,7 @@
 import ipaddress
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,9 +13,15 @@ from fastapi import Depends, Request
 from prometheus_client import Counter
 
 from services.auth import sessions, store
+from services.auth.background import BackgroundWork
 from services.auth.errors import AuthError
+from services.auth.mail.templates import Template, TemplateName
+from services.auth.mail.transport import MailTransport
+from services.auth.mail_frequency import MailFrequency
 from services.auth.models import Client, Session, User
+from services.auth.one_time_tokens import TokenDigests
 from services.auth.passwords import Passwords
+from services.auth.redirects import RedirectRules, requested_redirect
 from services.auth.settings import AuthSettings
 from services.auth.signing import SigningKeys
 from services.shared.database import Database
@@ -33,6 +40,12 @@ class AuthContext:
     database: Database
     passwords: Passwords
     events: Counter
+    mail: MailTransport
+    templates: Mapping[TemplateName, Template]
+    tokens: TokenDigests
+    frequency: MailFrequency
+    redirects: RedirectRules
+    background: BackgroundWork
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,14 @@ def get_context(request: Request) -> AuthContext:
 
 
 Context = Annotated[AuthContext, Depends(get_context)]
+
+
+def get_redirect(request: Request, context: Context) -> str:
+    """Where the links that the request asks for shall lead to; always an allowed address."""
+    return requested_redirect(request, context.redirects)
+
+
+Redirect = Annotated[str, Depends(get_redirect)]
 
 
 def get_client(request: Request) -> Client:

@@ -9,10 +9,32 @@ from typing import TYPE_CHECKING
 import structlog
 from fastapi import FastAPI
 
+from services.auth.background import BackgroundWork
 from services.auth.context import AuthContext
 from services.auth.errors import error_answer, install_error_answers
+from services.auth.mail.templates import TEMPLATE_NAMES
+from services.auth.mail.transport import MailTransport, SmtpServer
+from services.auth.mail_frequency import MailFrequency
+from services.auth.one_time_tokens import TokenDigests
 from services.auth.passwords import Passwords
-from services.auth.routes import admin, logout, public, signup, token, unavailable, user
+from services.auth.redirects import RedirectRules
+from services.auth.routes import (
+    admin,
+    admin_factors,
+    admin_links,
+    audit_log,
+    authorize,
+    factors,
+    logout,
+    public,
+    reauthentication,
+    recovery,
+    signup,
+    token,
+    unavailable,
+    user,
+    verify,
+)
 from services.auth.settings import AuthSettings, unsupported_variables
 from services.auth.version import VERSION
 from services.shared.body_limit import BodyLimitMiddleware
@@ -31,10 +53,18 @@ logger = structlog.get_logger()
 _ROUTERS = (
     public.router,
     signup.router,
+    recovery.router,
+    verify.router,
+    authorize.router,
     token.router,
     user.router,
+    reauthentication.router,
+    factors.router,
     logout.router,
     admin.router,
+    admin_factors.router,
+    admin_links.router,
+    audit_log.router,
     unavailable.router,
 )
 
@@ -66,6 +96,12 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         ),
         passwords=Passwords(settings.password_minimum_length),
         events=metrics.counter("auth_events", "What users and administrators did.", ("event",)),
+        mail=MailTransport(_smtp_server(settings), metrics),
+        templates={name: settings.template(name) for name in TEMPLATE_NAMES},
+        tokens=TokenDigests(settings.signing_keys.derive("one-time tokens")),
+        frequency=MailFrequency(settings.smtp_max_frequency),
+        redirects=RedirectRules.from_globs(settings.site, settings.uri_allow_list),
+        background=BackgroundWork(),
     )
 
     @asynccontextmanager
@@ -75,6 +111,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         await context.database.open()
         logger.info("started", key_id=context.keys.identifier)
         yield
+        await context.background.close()
         context.passwords.close()
         await context.database.close()
         logger.info("stopped")
@@ -98,3 +135,13 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, answer=error_answer)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)
     return app
+
+
+def _smtp_server(settings: AuthSettings) -> SmtpServer:
+    return SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        verified_tls=settings.smtp_verified_tls,
+    )

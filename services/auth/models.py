@@ -7,7 +7,7 @@ GoTrue v2.196.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -79,8 +79,62 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """One row of `auth.mfa_factors`: a second factor, of which only TOTP is offered.
+
+    Attributes:
+        secret: Base32, shared with the user's authenticator.
+    """
+
+    id: UUID
+    user_id: UUID
+    friendly_name: str
+    factor_type: str
+    status: str
+    secret: str = field(repr=False)
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    last_challenged_at: dt.datetime | None
+
+    @classmethod
+    def from_record(cls, record: asyncpg.Record) -> Factor:
+        """Row of `auth.mfa_factors`."""
+        return cls(
+            id=record["id"],
+            user_id=record["user_id"],
+            friendly_name=record["friendly_name"] or "",
+            factor_type=record["factor_type"],
+            status=record["status"],
+            secret=record["secret"] or "",
+            created_at=record["created_at"],
+            updated_at=record["updated_at"],
+            last_challenged_at=record["last_challenged_at"],
+        )
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the user has shown that they hold it."""
+        return self.status == "verified"
+
+    def to_json(self) -> dict[str, Any]:
+        """As it appears in a user's `factors`, without its secret."""
+        answer: dict[str, Any] = {
+            "id": str(self.id),
+            "created_at": rfc3339(self.created_at),
+            "updated_at": rfc3339(self.updated_at),
+            "status": self.status,
+        }
+        if self.friendly_name:
+            answer["friendly_name"] = self.friendly_name
+        answer |= {"factor_type": self.factor_type, "phone": ""}
+        if self.last_challenged_at is not None:
+            answer["last_challenged_at"] = rfc3339(self.last_challenged_at)
+        return answer
+
+
+@dataclass(frozen=True)
 class User:
-    """One row of `auth.users` and, unless None, the user's identities."""
+    """One row of `auth.users`, the user's identities (unless None) and second factors."""
 
     id: UUID
     audience: str
@@ -97,10 +151,17 @@ class User:
     is_anonymous: bool
     is_sso_user: bool
     times: dict[str, dt.datetime]
+    email_change_confirmations: int
     identities: tuple[Identity, ...] | None
+    factors: tuple[Factor, ...] = ()
 
     @classmethod
-    def from_record(cls, record: asyncpg.Record, identities: tuple[Identity, ...] | None) -> User:
+    def from_record(
+        cls,
+        record: asyncpg.Record,
+        identities: tuple[Identity, ...] | None,
+        factors: tuple[Factor, ...] = (),
+    ) -> User:
         """Row of `auth.users`. A text column that is null counts as empty."""
         return cls(
             id=record["id"],
@@ -122,8 +183,15 @@ class User:
                 for name in _TIMES_LEFT_OUT_WHEN_UNSET
                 if record[name] is not None
             },
+            email_change_confirmations=record["email_change_confirm_status"] or 0,
             identities=identities,
+            factors=factors,
         )
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether a second factor is verified."""
+        return any(factor.is_verified for factor in self.factors)
 
     @property
     def is_confirmed(self) -> bool:
@@ -175,6 +243,7 @@ class User:
             "last_sign_in_at": times.get("last_sign_in_at"),
             "app_metadata": self.app_metadata,
             "user_metadata": self.user_metadata,
+            "factors": [factor.to_json() for factor in self.factors] or None,
             "identities": identities,
             "created_at": rfc3339(self.created_at),
             "updated_at": rfc3339(self.updated_at),
@@ -216,6 +285,7 @@ class Session:
 
     id: UUID
     user_id: UUID
+    created_at: dt.datetime
     aal: str
     not_after: dt.datetime | None
     methods: tuple[tuple[str, dt.datetime], ...]

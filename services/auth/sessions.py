@@ -13,7 +13,18 @@ from services.auth.models import NO_USER, Client, RefreshToken, Session
 if TYPE_CHECKING:
     import asyncpg
 
-AuthenticationMethod = Literal["password", "anonymous"]
+AuthenticationMethod = Literal[
+    "anonymous",
+    "email/signup",
+    "email_change",
+    "invite",
+    "magiclink",
+    "otp",
+    "password",
+    "recovery",
+    "totp",
+]
+"""GoTrue's names of the ways to sign in, as the `amr` claim has them."""
 
 _TOKEN_CHARACTERS = string.ascii_lowercase + "234567"
 _TOKEN_LENGTH = 12
@@ -40,20 +51,15 @@ async def start_session(
         client.user_agent,
         _inet(client),
     )
-    await connection.execute(
-        """insert into auth.mfa_amr_claims (
-             id, session_id, created_at, updated_at, authentication_method
-           ) values (gen_random_uuid(), $1, now(), now(), $2)""",
-        session_id,
-        method,
-    )
+    await _record_method(connection, session_id, method)
     return session_id, await _insert_refresh_token(connection, user_id, session_id, parent=None)
 
 
 async def load_session(connection: asyncpg.Connection, session_id: uuid.UUID) -> Session | None:
     """Session with the methods that it was authenticated by."""
     row = await connection.fetchrow(
-        "select id, user_id, aal::text, not_after from auth.sessions where id = $1", session_id
+        "select id, user_id, created_at, aal::text, not_after from auth.sessions where id = $1",
+        session_id,
     )
     if row is None:
         return None
@@ -65,6 +71,7 @@ async def load_session(connection: asyncpg.Connection, session_id: uuid.UUID) ->
     return Session(
         id=row["id"],
         user_id=row["user_id"],
+        created_at=row["created_at"],
         aal=row["aal"] or "aal1",
         not_after=row["not_after"],
         methods=tuple((one["authentication_method"], one["updated_at"]) for one in methods),
@@ -151,6 +158,60 @@ async def end_sessions(
         "delete from auth.sessions where user_id = $1 and id is distinct from $2",
         user_id,
         except_session,
+    )
+
+
+async def raise_session(
+    connection: asyncpg.Connection, session: Session, factor_id: uuid.UUID
+) -> str:
+    """Note that a session was authenticated by a second factor too. Returns its refresh token.
+
+    The session's earlier refresh tokens are removed, not revoked: one that was had without the
+    second factor must never be exchanged for tokens with it.
+    """
+    await connection.execute(
+        """update auth.sessions set aal = 'aal2', factor_id = $2, updated_at = now()
+           where id = $1""",
+        session.id,
+        factor_id,
+    )
+    await _record_method(connection, session.id, "totp")
+    await connection.execute("delete from auth.refresh_tokens where session_id = $1", session.id)
+    return await _insert_refresh_token(connection, session.user_id, session.id, parent=None)
+
+
+async def end_sessions_without_second_factor(
+    connection: asyncpg.Connection, user_id: uuid.UUID
+) -> None:
+    """Sign a user out wherever no second factor was given."""
+    await connection.execute(
+        "delete from auth.sessions where user_id = $1 and aal is distinct from 'aal2'", user_id
+    )
+
+
+async def lower_sessions(connection: asyncpg.Connection, factor_id: uuid.UUID) -> None:
+    """Take from sessions what a second factor, which is being removed, gave them."""
+    await connection.execute(
+        """with lowered as (
+             update auth.sessions set aal = 'aal1', factor_id = null, updated_at = now()
+             where factor_id = $1 returning id
+           )
+           delete from auth.mfa_amr_claims using lowered
+           where session_id = lowered.id and authentication_method = 'totp'""",
+        factor_id,
+    )
+
+
+async def _record_method(
+    connection: asyncpg.Connection, session_id: uuid.UUID, method: AuthenticationMethod
+) -> None:
+    await connection.execute(
+        """insert into auth.mfa_amr_claims (
+             id, session_id, created_at, updated_at, authentication_method
+           ) values (gen_random_uuid(), $1, now(), now(), $2)
+           on conflict (session_id, authentication_method) do update set updated_at = now()""",
+        session_id,
+        method,
     )
 
 

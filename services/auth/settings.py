@@ -6,14 +6,20 @@ lists the names; a `GOTRUE_…` variable that is none of them is reported once a
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import re
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.auth.durations import go_duration
+from services.auth.mail.templates import TEMPLATE_NAMES, Template, TemplateName
+from services.auth.redirects import glob_expression
 from services.auth.signing import SigningKeys
+from services.auth.values import is_email_address
 from services.shared.settings import (
     MINIMUM_PASSWORD_LENGTH,
     ServiceSettings,
@@ -71,6 +77,80 @@ class AuthSettings(ServiceSettings):
         default=True, validation_alias="GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED"
     )
 
+    smtp_host: str = Field("", validation_alias="GOTRUE_SMTP_HOST")
+    smtp_port: int = Field(587, ge=1, le=65535, validation_alias="GOTRUE_SMTP_PORT")
+    smtp_user: str = Field("", validation_alias="GOTRUE_SMTP_USER")
+    smtp_password: SecretStr = Field(SecretStr(""), validation_alias="GOTRUE_SMTP_PASS")
+    smtp_admin_email: str = Field("", validation_alias="GOTRUE_SMTP_ADMIN_EMAIL")
+    smtp_sender_name: str = Field("", validation_alias="GOTRUE_SMTP_SENDER_NAME")
+    smtp_max_frequency: dt.timedelta = Field(
+        dt.timedelta(minutes=1), validation_alias="GOTRUE_SMTP_MAX_FREQUENCY"
+    )
+    # Not one of GoTrue's, which encrypts where the server offers it and goes on where it does not.
+    smtp_verified_tls: bool = Field(default=True, validation_alias="PLINTH_SMTP_VERIFIED_TLS")
+
+    otp_lifetime_seconds: int = Field(
+        3600, ge=1, le=86_400, validation_alias="GOTRUE_MAILER_OTP_EXP"
+    )
+    otp_length: int = Field(6, ge=6, le=10, validation_alias="GOTRUE_MAILER_OTP_LENGTH")
+    secure_email_change: bool = Field(
+        default=True, validation_alias="GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED"
+    )
+    uri_allow_list: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="GOTRUE_URI_ALLOW_LIST"
+    )
+    confirmation_path: str = Field(
+        "/verify", pattern="^/", validation_alias="GOTRUE_MAILER_URLPATHS_CONFIRMATION"
+    )
+    recovery_path: str = Field(
+        "/verify", pattern="^/", validation_alias="GOTRUE_MAILER_URLPATHS_RECOVERY"
+    )
+    invite_path: str = Field(
+        "/verify", pattern="^/", validation_alias="GOTRUE_MAILER_URLPATHS_INVITE"
+    )
+    email_change_path: str = Field(
+        "/verify", pattern="^/", validation_alias="GOTRUE_MAILER_URLPATHS_EMAIL_CHANGE"
+    )
+    confirmation_subject: str = Field("", validation_alias="GOTRUE_MAILER_SUBJECTS_CONFIRMATION")
+    email_change_subject: str = Field("", validation_alias="GOTRUE_MAILER_SUBJECTS_EMAIL_CHANGE")
+    invite_subject: str = Field("", validation_alias="GOTRUE_MAILER_SUBJECTS_INVITE")
+    magic_link_subject: str = Field("", validation_alias="GOTRUE_MAILER_SUBJECTS_MAGIC_LINK")
+    reauthentication_subject: str = Field(
+        "", validation_alias="GOTRUE_MAILER_SUBJECTS_REAUTHENTICATION"
+    )
+    recovery_subject: str = Field("", validation_alias="GOTRUE_MAILER_SUBJECTS_RECOVERY")
+    confirmation_template: str = Field("", validation_alias="GOTRUE_MAILER_TEMPLATES_CONFIRMATION")
+    email_change_template: str = Field("", validation_alias="GOTRUE_MAILER_TEMPLATES_EMAIL_CHANGE")
+    invite_template: str = Field("", validation_alias="GOTRUE_MAILER_TEMPLATES_INVITE")
+    magic_link_template: str = Field("", validation_alias="GOTRUE_MAILER_TEMPLATES_MAGIC_LINK")
+    reauthentication_template: str = Field(
+        "", validation_alias="GOTRUE_MAILER_TEMPLATES_REAUTHENTICATION"
+    )
+    recovery_template: str = Field("", validation_alias="GOTRUE_MAILER_TEMPLATES_RECOVERY")
+
+    flow_state_lifetime: dt.timedelta = Field(
+        dt.timedelta(minutes=5), validation_alias="GOTRUE_EXTERNAL_FLOW_STATE_EXPIRY_DURATION"
+    )
+    password_change_needs_reauthentication: bool = Field(
+        default=False,
+        validation_alias="GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION",
+    )
+    mfa_most_enrolled_factors: int = Field(
+        10, ge=1, le=100, validation_alias="GOTRUE_MFA_MAX_ENROLLED_FACTORS"
+    )
+    mfa_most_verified_factors: int = Field(
+        10, ge=1, le=100, validation_alias="GOTRUE_MFA_MAX_VERIFIED_FACTORS"
+    )
+    mfa_challenge_seconds: int = Field(
+        300, ge=30, le=3600, validation_alias="GOTRUE_MFA_CHALLENGE_EXPIRY_DURATION"
+    )
+    totp_enroll_enabled: bool = Field(
+        default=True, validation_alias="GOTRUE_MFA_TOTP_ENROLL_ENABLED"
+    )
+    totp_verify_enabled: bool = Field(
+        default=True, validation_alias="GOTRUE_MFA_TOTP_VERIFY_ENABLED"
+    )
+
     @field_validator("jwt_secret", mode="before")
     @classmethod
     def _absent_when_empty(cls, value: object) -> object:
@@ -81,12 +161,39 @@ class AuthSettings(ServiceSettings):
     def _fit_for_use(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else checked_secret(value)
 
-    @field_validator("jwt_admin_roles", mode="before")
+    @field_validator("jwt_admin_roles", "uri_allow_list", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(role.strip() for role in value.split(",") if role.strip())
+        return tuple(member.strip() for member in value.split(",") if member.strip())
+
+    @field_validator("smtp_max_frequency", "flow_state_lifetime", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        duration = go_duration(value)
+        if duration < dt.timedelta(0):
+            raise ValueError("is negative; write a duration such as 60s")
+        return duration
+
+    @field_validator("smtp_admin_email")
+    @classmethod
+    def _usable_sender(cls, value: str) -> str:
+        if value and not is_email_address(value):
+            raise ValueError("is no e-mail address")
+        return value
+
+    @field_validator("uri_allow_list")
+    @classmethod
+    def _usable_globs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for glob in value:
+            try:
+                re.compile(glob_expression(glob))
+            except re.error:
+                raise ValueError(f"holds {glob!r}, which is no glob") from None
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -114,14 +221,41 @@ class AuthSettings(ServiceSettings):
         return value
 
     @model_validator(mode="after")
-    def _mail_is_not_needed(self) -> Self:
-        if self.email_enabled and not self.mailer_autoconfirm:
+    def _mail_can_be_sent(self) -> Self:
+        if self.smtp_host and not self.smtp_admin_email:
             raise ValueError(
-                "GOTRUE_MAILER_AUTOCONFIRM is false, but this version sends no mail to confirm an "
-                "address with: set GOTRUE_MAILER_AUTOCONFIRM=true, or switch e-mail sign-in off "
-                "with GOTRUE_EXTERNAL_EMAIL_ENABLED=false"
+                "GOTRUE_SMTP_ADMIN_EMAIL is not set: mails need the address that they come from"
+            )
+        confirms = self.email_enabled and not self.disable_signup and not self.mailer_autoconfirm
+        if confirms and not self.smtp_host:
+            raise ValueError(
+                "GOTRUE_MAILER_AUTOCONFIRM is false, so every new address is confirmed by mail, "
+                "but GOTRUE_SMTP_HOST names no SMTP server: set it, set "
+                "GOTRUE_MAILER_AUTOCONFIRM=true, or switch e-mail sign-in off with "
+                "GOTRUE_EXTERNAL_EMAIL_ENABLED=false"
             )
         return self
+
+    @model_validator(mode="after")
+    def _templates_are_usable(self) -> Self:
+        for name in TEMPLATE_NAMES:
+            self.template(name)
+        return self
+
+    def template(self, name: TemplateName) -> Template:
+        """What mails of a kind say.
+
+        Raises:
+            TemplateError: It cannot be used; the settings have been checked, so a file has changed.
+        """
+        subject: str = getattr(self, f"{name}_subject")
+        html_file: str = getattr(self, f"{name}_template")
+        return Template.load(name, subject=subject, html_file=html_file)
+
+    @property
+    def site(self) -> str:
+        """The application's address, without the slash that ends an address without a path."""
+        return str(self.site_url).removesuffix("/")
 
     @property
     def issuer(self) -> str:

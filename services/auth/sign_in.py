@@ -23,8 +23,8 @@ async def begin_session(
     """Start a session of an existing user. Returns user, session and first refresh token."""
     session_id, refresh_token = await sessions.start_session(connection, user_id, method, client)
     await store.record_sign_in(connection, user_id, is_new=True)
-    user = await store.load_user(connection, user_id)
+    user = await store.existing_user(connection, user_id)
     session = await sessions.load_session(connection, session_id)
-    if user is None or session is None:
+    if session is None:
         raise RuntimeError("a row that this transaction wrote is not there")
     return user, session, refresh_token

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from services.shared.tokens import (
     InvalidKeyError,
@@ -18,6 +20,7 @@ from services.shared.tokens import (
     verification_key,
 )
 
+_P256_SCALAR_BYTES = 32
 _PUBLIC_EC_MEMBERS = ("kty", "crv", "x", "y")
 
 
@@ -70,6 +73,12 @@ class SigningKeys:
     def sign(self, claims: dict[str, Any]) -> str:
         """Compact JWS of the claims, by the current key."""
         return jwt.encode(claims, self.private, algorithm="ES256", headers={"kid": self.identifier})
+
+    def derive(self, purpose: str) -> bytes:
+        """Secret key of 32 bytes for another purpose, from the key that signs (RFC 5869)."""
+        scalar = self.private.private_numbers().private_value.to_bytes(_P256_SCALAR_BYTES)
+        derivation = HKDF(hashes.SHA256(), 32, salt=None, info=f"plinth auth {purpose}".encode())
+        return derivation.derive(scalar)
 
 
 def _members(text: str) -> list[dict[str, Any]]:

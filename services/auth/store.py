@@ -1,4 +1,4 @@
-"""The SQL of users, identities and audit entries.
+"""The SQL of users and identities.
 
 Every function works on the caller's connection; those that change something belong in a
 transaction. A transaction that touches several rows of one user locks the user's row first, then
@@ -11,7 +11,7 @@ import hashlib
 from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, Literal
 
-from services.auth.models import NO_USER, Identity, NewUser, Page, User
+from services.auth.models import NO_USER, Factor, Identity, NewUser, Page, User
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -20,42 +20,25 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-AuditAction = Literal[
-    "login",
-    "logout",
-    "token_refreshed",
-    "token_revoked",
-    "user_deleted",
-    "user_modified",
-    "user_repeated_signup",
-    "user_signedup",
-    "user_updated_password",
-]
-
-# What GoTrue writes as log_type beside each action.
-_LOG_TYPES: Mapping[AuditAction, str] = {
-    "login": "account",
-    "logout": "account",
-    "token_refreshed": "token",
-    "token_revoked": "token",
-    "user_deleted": "team",
-    "user_modified": "user",
-    "user_repeated_signup": "user",
-    "user_signedup": "team",
-    "user_updated_password": "user",
-}
-
 
 async def load_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:
-    """User with identities."""
+    """User with identities and second factors."""
     record = await connection.fetchrow("select * from auth.users where id = $1", user_id)
-    return await _with_identities(connection, record)
+    return await _complete(connection, record)
+
+
+async def existing_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User:
+    """User whose row this transaction has written or locked."""
+    user = await load_user(connection, user_id)
+    if user is None:
+        raise RuntimeError("a row that this transaction wrote is not there")
+    return user
 
 
 async def load_user_by_email(
     connection: asyncpg.Connection, email: str, audience: str
 ) -> User | None:
-    """User with identities, by an address in lower case."""
+    """User with identities and second factors, by an address in lower case."""
     record = await connection.fetchrow(
         """select * from auth.users
            where instance_id = $1 and lower(email) = $2 and aud = $3 and not is_sso_user""",
@@ -63,22 +46,25 @@ async def load_user_by_email(
         email,
         audience,
     )
-    return await _with_identities(connection, record)
+    return await _complete(connection, record)
 
 
-async def _with_identities(
-    connection: asyncpg.Connection, record: asyncpg.Record | None
-) -> User | None:
+async def _complete(connection: asyncpg.Connection, record: asyncpg.Record | None) -> User | None:
     if record is None:
         return None
     rows = await connection.fetch(
         "select * from auth.identities where user_id = $1 order by created_at, id", record["id"]
     )
-    return User.from_record(record, tuple(map(Identity.from_record, rows)))
+    factors = await connection.fetch(
+        "select * from auth.mfa_factors where user_id = $1 order by created_at, id", record["id"]
+    )
+    return User.from_record(
+        record, tuple(map(Identity.from_record, rows)), tuple(map(Factor.from_record, factors))
+    )
 
 
 async def lock_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:
-    """User with identities; other transactions that lock the same user wait for this one."""
+    """User, complete; other transactions that lock the same user wait for this one."""
     await connection.execute("select 1 from auth.users where id = $1 for no key update", user_id)
     return await load_user(connection, user_id)
 
@@ -228,6 +214,16 @@ async def confirm_email(connection: asyncpg.Connection, user_id: uuid.UUID) -> N
     await clear_one_time_tokens(connection, user_id)
 
 
+async def verify_identity(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
+    """Note at the e-mail identity that its address has been confirmed by a mail."""
+    await connection.execute(
+        """update auth.identities
+           set identity_data = identity_data || '{"email_verified": true}', updated_at = now()
+           where user_id = $1 and provider = 'email'""",
+        user_id,
+    )
+
+
 async def confirm_phone(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
     """Count the number as the user's own."""
     await connection.execute(
@@ -254,6 +250,49 @@ async def set_email(connection: asyncpg.Connection, user_id: uuid.UUID, email: s
            where id = $1""",
         user_id,
         email,
+    )
+    await _forget_email_change_tokens(connection, user_id)
+
+
+async def begin_email_change(
+    connection: asyncpg.Connection, user_id: uuid.UUID, new_email: str
+) -> None:
+    """Note the address that a user wants, before the mails that ask to confirm it."""
+    await connection.execute(
+        """update auth.users
+           set email_change = $2, email_change_confirm_status = 0,
+               email_change_token_current = '', email_change_token_new = '', updated_at = now()
+           where id = $1""",
+        user_id,
+        new_email,
+    )
+    await _forget_email_change_tokens(connection, user_id)
+
+
+async def _forget_email_change_tokens(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
+    await connection.execute(
+        """delete from auth.one_time_tokens
+           where user_id = $1
+             and token_type in ('email_change_token_new', 'email_change_token_current')""",
+        user_id,
+    )
+
+
+async def count_email_change_confirmation(
+    connection: asyncpg.Connection, user_id: uuid.UUID
+) -> None:
+    """Note that one of the two addresses has confirmed a change."""
+    await connection.execute(
+        """update auth.users set email_change_confirm_status = 1, updated_at = now()
+           where id = $1""",
+        user_id,
+    )
+
+
+async def record_invitation(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
+    """Note when a user was invited."""
+    await connection.execute(
+        "update auth.users set invited_at = now(), updated_at = now() where id = $1", user_id
     )
 
 
@@ -376,39 +415,3 @@ def _obscured(user_id: uuid.UUID, value: str) -> str | None:
         return None
     digest = hashlib.sha256(f"{user_id}{value}".encode()).digest()
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-async def add_audit_entry(
-    connection: asyncpg.Connection,
-    action: AuditAction,
-    *,
-    actor: User | None = None,
-    admin_role: str = "",
-    traits: Mapping[str, Any] | None = None,
-) -> None:
-    """Write down who did what, in GoTrue's form.
-
-    Args:
-        connection: The transaction of the change itself.
-        action: What was done.
-        actor: The user who did it; None when an administrator did.
-        admin_role: The administrator's role.
-        traits: What it was done to.
-    """
-    payload: dict[str, Any] = {
-        "action": action,
-        "actor_id": str(actor.id if actor else NO_USER),
-        "actor_username": (actor.phone or actor.email) if actor else admin_role,
-        "actor_via_sso": actor.is_sso_user if actor else False,
-        "log_type": _LOG_TYPES[action],
-    }
-    if actor and "full_name" in actor.user_metadata:
-        payload["actor_name"] = actor.user_metadata["full_name"]
-    if traits is not None:
-        payload["traits"] = dict(traits)
-    await connection.execute(
-        """insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address)
-           values ($1, gen_random_uuid(), $2, now(), '')""",
-        NO_USER,
-        payload,
-    )

@@ -6,10 +6,10 @@ import datetime as dt
 import re
 from typing import Any
 
+from services.auth.durations import go_duration
 from services.auth.errors import AuthError, validation_failed
 
 _LONGEST_EMAIL = 255
-_LONGEST_DURATION = dt.timedelta(days=365 * 100)
 
 # "A valid e-mail address" of the HTML standard, which GoTrue's checker follows too.
 _EMAIL = re.compile(
@@ -20,19 +20,10 @@ _EMAIL = re.compile(
 )
 _E164 = re.compile(r"[1-9][0-9]{1,14}", re.ASCII)
 
-# Go's time.ParseDuration: a sign, then numbers with a unit each.
-_DURATION = re.compile(r"([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
-_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_SECONDS = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-}
+
+def is_email_address(text: str) -> bool:
+    """Whether the text is a valid address of a usual length."""
+    return len(text) <= _LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
 def email_address(text: str) -> str:
@@ -45,7 +36,7 @@ def email_address(text: str) -> str:
         raise validation_failed("An email address is required")
     if len(text) > _LONGEST_EMAIL:
         raise validation_failed("An email address is too long")
-    if not _EMAIL.fullmatch(text):
+    if not is_email_address(text):
         raise validation_failed("Unable to validate email address: invalid format")
     return text.lower()
 
@@ -70,16 +61,10 @@ def ban_duration(text: str) -> dt.timedelta:
     """
     if text == "none":
         return dt.timedelta(0)
-    match = _DURATION.fullmatch(text) if text != "0" else None
-    if match is None:
-        if text == "0":
-            return dt.timedelta(0)
-        raise validation_failed(f"invalid format for ban duration: invalid duration {text[:64]!r}")
-    sign, parts = match.groups()
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(parts))
-    if seconds > _LONGEST_DURATION.total_seconds():
-        raise validation_failed("invalid format for ban duration: longer than a hundred years")
-    return dt.timedelta(seconds=-seconds if sign == "-" else seconds)
+    try:
+        return go_duration(text)
+    except ValueError as error:
+        raise validation_failed(f"invalid format for ban duration: {error}") from None
 
 
 def without_nulls(metadata: dict[str, Any] | None) -> dict[str, Any]:

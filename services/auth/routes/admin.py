@@ -4,31 +4,23 @@ import re
 import secrets
 import uuid
 from typing import Annotated
-from urllib.parse import urlencode
 
 import asyncpg
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse
 
-from services.auth import sessions, store
+from services.auth import audit, sessions, store
 from services.auth.bodies import AdminUser, AdminUserDeletion, body_of, documented
 from services.auth.context import Admin, AuthContext, Context
+from services.auth.email_change import attach_email, email_exists
 from services.auth.errors import AuthError, validation_failed
-from services.auth.models import NewUser, Page, User
-from services.auth.routes.user import attach_email
+from services.auth.models import NewUser, User
+from services.auth.pagination import RequestedPage, page_links
 from services.auth.values import ban_duration, email_address, phone_number, without_nulls
 
 router = APIRouter(prefix="/admin/users", tags=["admin"])
 
-_DEFAULT_PAGE_SIZE = 50
-_LARGEST_PAGE_SIZE = 1000
-_LARGEST_PAGE_NUMBER = 10**9
 _BCRYPT_HASH = re.compile(r"\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}", re.ASCII)
-
-
-def _email_exists() -> AuthError:
-    message = "A user with this email address has already been registered"
-    return AuthError(422, "email_exists", message)
 
 
 def _phone_exists() -> AuthError:
@@ -50,31 +42,10 @@ def _user_id(_admin: Admin, user_id: str) -> uuid.UUID:
 UserId = Annotated[uuid.UUID, Depends(_user_id)]
 
 
-def _page(
-    _admin: Admin,
-    page: Annotated[str, Query()] = "",
-    per_page: Annotated[str, Query()] = "",
-) -> Page:
-    """Page of the query. A page larger than 1,000 is cut to that."""
-    number = _count(page, 1)
-    size = _count(per_page, _DEFAULT_PAGE_SIZE)
-    if size == 0:
-        raise validation_failed("Bad Pagination Parameters: per_page must be greater than 0")
-    return Page(max(number, 1), min(size, _LARGEST_PAGE_SIZE))
-
-
-def _count(text: str, default: int) -> int:
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(_LARGEST_PAGE_NUMBER)):
-        raise validation_failed(f"Bad Pagination Parameters: {text[:32]!r} is not a page number")
-    return int(text)
-
-
 @router.get("")
 async def list_users(
     request: Request,
-    page: Annotated[Page, Depends(_page)],
+    page: RequestedPage,
     context: Context,
     contains: Annotated[str, Query(alias="filter", max_length=255)] = "",
 ) -> JSONResponse:
@@ -86,22 +57,8 @@ async def list_users(
         )
     return JSONResponse(
         {"users": [user.to_json() for user in users], "aud": audience},
-        headers={"Link": _links(request, page, total), "X-Total-Count": str(total)},
+        headers={"Link": page_links(request, page, total), "X-Total-Count": str(total)},
     )
-
-
-def _links(request: Request, page: Page, total: int) -> str:
-    last = -(-total // page.size)
-    numbers = [("next", page.number + 1)] if page.number < last else []
-    return ", ".join(
-        f'<{request.url.path}?{_query(request, number)}>; rel="{relation}"'
-        for relation, number in [*numbers, ("last", last)]
-    )
-
-
-def _query(request: Request, page: int) -> str:
-    values = {**dict(request.query_params), "page": str(page)}
-    return urlencode(sorted(values.items()))
 
 
 @router.get("/{user_id}")
@@ -138,7 +95,7 @@ async def create_user(
         user = await store.load_user(connection, new_user.id)
         if user is None:
             raise RuntimeError("a row that this transaction wrote is not there")
-        await store.add_audit_entry(
+        await audit.add_audit_entry(
             connection, "user_signedup", admin_role=admin.role, traits=_traits_of(user)
         )
     context.events.labels("admin_user_created").inc()
@@ -204,7 +161,7 @@ async def update_user(
         if duration is not None:
             await store.ban(connection, user_id, duration)
         await _change_claims(connection, user_id, body)
-        await store.add_audit_entry(
+        await audit.add_audit_entry(
             connection, "user_modified", admin_role=admin.role, traits=_traits_of(user)
         )
         changed = await store.load_user(connection, user_id)
@@ -269,7 +226,7 @@ async def delete_user(
         user = await store.lock_user(connection, user_id)
         if user is None:
             raise _user_not_found()
-        await store.add_audit_entry(
+        await audit.add_audit_entry(
             connection, "user_deleted", admin_role=admin.role, traits=_traits_of(user)
         )
         if not body.should_soft_delete:
@@ -295,7 +252,7 @@ async def _check_free(
     if email := contacts["email"]:
         await store.reserve_contact(connection, email)
         if await store.email_is_taken(connection, email, except_user=except_user):
-            raise _email_exists()
+            raise email_exists()
     if phone := contacts["phone"]:
         await store.reserve_contact(connection, phone)
         if await store.phone_is_taken(connection, phone, except_user=except_user):

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from services.auth import sessions, store
+from services.auth import audit, sessions
 from services.auth.context import Context, SignedIn
 from services.auth.errors import validation_failed
 
@@ -27,7 +27,7 @@ async def log_out(
     if scope not in _SCOPES:
         raise validation_failed(f'Unsupported logout scope "{scope[:64]}"')
     async with context.database.transaction("logout") as connection:
-        await store.add_audit_entry(connection, "logout", actor=caller.user)
+        await audit.add_audit_entry(connection, "logout", actor=caller.user)
         if caller.session is None or scope == "global":
             await sessions.end_sessions(connection, caller.user.id)
         elif scope == "local":

@@ -4,38 +4,10 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from services.auth.context import Context
+from services.auth.providers import OAUTH_PROVIDERS
 from services.auth.version import VERSION
 
 router = APIRouter(tags=["public"])
-
-# Providers that GoTrue v2.196 names in its settings besides e-mail and anonymous sign-in. None of
-# them can be switched on here.
-_OTHER_PROVIDERS = (
-    "apple",
-    "azure",
-    "bitbucket",
-    "discord",
-    "facebook",
-    "snapchat",
-    "figma",
-    "fly",
-    "github",
-    "gitlab",
-    "google",
-    "keycloak",
-    "kakao",
-    "linkedin",
-    "linkedin_oidc",
-    "notion",
-    "spotify",
-    "slack",
-    "slack_oidc",
-    "workos",
-    "twitch",
-    "twitter",
-    "phone",
-    "zoom",
-)
 
 
 @router.get("/health")
@@ -58,7 +30,8 @@ async def settings(context: Context) -> JSONResponse:
         {
             "external": {
                 "anonymous_users": configured.anonymous_users_enabled,
-                **dict.fromkeys(_OTHER_PROVIDERS, False),
+                **dict.fromkeys(OAUTH_PROVIDERS, False),
+                "phone": False,
                 "email": configured.email_enabled,
             },
             "disable_signup": configured.disable_signup,

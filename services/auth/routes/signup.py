@@ -1,19 +1,23 @@
-"""`POST /signup`: a new user with e-mail and password, or an anonymous one."""
+"""`POST /signup`: a new user with e-mail address and password, or an anonymous one."""
 
+import datetime as dt
 import uuid
 from typing import Annotated, Any
 
-import asyncpg
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 
-from services.auth import store
+from services.auth import audit, store
 from services.auth.access_tokens import token_answer
 from services.auth.bodies import SignUp, body_of, documented
-from services.auth.context import AuthContext, Context, RequestClient
+from services.auth.context import AuthContext, Context, Redirect, RequestClient
 from services.auth.errors import AuthError, validation_failed
-from services.auth.models import Client, NewUser
+from services.auth.flow_state import Challenge, begin_flow, parse_challenge
+from services.auth.mail.messages import SIGN_UP
+from services.auth.models import Client, NewUser, rfc3339
+from services.auth.registration import add_email_user, email_claims, new_email_user, with_claims
 from services.auth.sign_in import begin_session
+from services.auth.token_mails import mail_session, send_token
 from services.auth.values import email_address, only_one_contact, without_nulls
 
 router = APIRouter(tags=["sign-up"])
@@ -26,8 +30,9 @@ async def sign_up(
     body: Annotated[SignUp, Depends(body_of(SignUp))],
     context: Context,
     client: RequestClient,
+    redirect_to: Redirect,
 ) -> JSONResponse:
-    """Register a user and sign them in."""
+    """Register a user: sign them in, or send a mail to confirm the address with."""
     settings = context.settings
     anonymous = not body.email and not body.phone
     if anonymous and not settings.anonymous_users_enabled:
@@ -36,7 +41,7 @@ async def sign_up(
         raise AuthError(422, "signup_disabled", "Signups not allowed for this instance")
     if anonymous:
         return JSONResponse(await _anonymous(body, context, client))
-    return JSONResponse(await _with_password(body, context, client))
+    return JSONResponse(await _with_password(body, context, client, redirect_to))
 
 
 async def _anonymous(body: SignUp, context: AuthContext, client: Client) -> dict[str, Any]:
@@ -56,7 +61,9 @@ async def _anonymous(body: SignUp, context: AuthContext, client: Client) -> dict
     return token_answer(context, user, session, token, newly_created=True)
 
 
-async def _with_password(body: SignUp, context: AuthContext, client: Client) -> dict[str, Any]:
+async def _with_password(
+    body: SignUp, context: AuthContext, client: Client, redirect_to: str
+) -> dict[str, Any]:
     if not body.password:
         raise validation_failed("Signup requires a valid password")
     context.passwords.check_strength(body.password)
@@ -67,17 +74,31 @@ async def _with_password(body: SignUp, context: AuthContext, client: Client) -> 
     if not context.settings.email_enabled:
         raise AuthError(400, "email_provider_disabled", "Email signups are disabled")
     email = email_address(body.email)
+    challenge = parse_challenge(body.code_challenge_method, body.code_challenge)
     # Before the address is looked up: the answer takes as long for a known one.
     encrypted_password = await context.passwords.hash(body.password)
-    new_user = _new_user(context, email, encrypted_password, body.data)
+    new_user = with_claims(
+        new_email_user(context.settings, email, body.data, encrypted_password=encrypted_password)
+    )
+    if context.settings.mailer_autoconfirm:
+        return await _confirmed_at_once(context, client, new_user, email)
+    return await _to_be_confirmed(context, new_user, email, challenge, redirect_to)
+
+
+async def _confirmed_at_once(
+    context: AuthContext, client: Client, new_user: NewUser, email: str
+) -> dict[str, Any]:
     async with context.database.transaction("signup") as connection:
         await store.reserve_contact(connection, email)
         existing = await store.load_user_by_email(connection, email, new_user.audience)
         if existing is None:
-            await _insert(connection, new_user)
+            user = await add_email_user(connection, new_user, new_user.user_metadata)
+            for action in ("user_signedup", "login"):
+                await audit.add_audit_entry(connection, action, actor=user, traits=_TRAITS)
+            await store.confirm_email(connection, new_user.id)
             user, session, token = await begin_session(connection, new_user.id, "password", client)
         else:
-            await store.add_audit_entry(
+            await audit.add_audit_entry(
                 connection, "user_repeated_signup", actor=existing, traits=_TRAITS
             )
     if existing is not None:
@@ -90,31 +111,72 @@ async def _with_password(body: SignUp, context: AuthContext, client: Client) -> 
     return answer
 
 
-def _new_user(
-    context: AuthContext, email: str, encrypted_password: str, data: dict[str, Any]
-) -> NewUser:
-    user_id = uuid.uuid4()
-    return NewUser(
-        id=user_id,
-        audience=context.settings.jwt_audience,
-        role=context.settings.jwt_default_role,
-        encrypted_password=encrypted_password,
-        app_metadata={"provider": "email", "providers": ["email"]},
-        user_metadata={
-            **without_nulls(data),
-            "sub": str(user_id),
-            "email": email,
-            "email_verified": False,
-            "phone_verified": False,
-        },
-        email=email,
-    )
+async def _to_be_confirmed(
+    context: AuthContext,
+    new_user: NewUser,
+    email: str,
+    challenge: Challenge | None,
+    redirect_to: str,
+) -> dict[str, Any]:
+    """Send a mail to a new or unconfirmed address; answer for a confirmed one as if it were new.
+
+    Nobody has shown yet that the address of an unconfirmed user is theirs: a second sign-up does
+    not change what the first one said.
+    """
+    async with (
+        mail_session(context, SIGN_UP) as mail,
+        context.database.transaction("signup") as connection,
+    ):
+        await store.reserve_contact(connection, email)
+        existing = await store.load_user_by_email(connection, email, new_user.audience)
+        if existing is not None and existing.is_confirmed:
+            await audit.add_audit_entry(
+                connection, "user_repeated_signup", actor=existing, traits=_TRAITS
+            )
+            return _as_if_new(new_user, email)
+        if existing is None:
+            user = await add_email_user(connection, new_user, new_user.user_metadata)
+        else:
+            await store.lock_user(connection, existing.id)
+            user = await store.existing_user(connection, existing.id)
+            context.frequency.check(user, "confirmation_sent_at")
+        await audit.add_audit_entry(connection, SIGN_UP.action, actor=user, traits=_TRAITS)
+        if challenge:
+            await begin_flow(connection, user.id, SIGN_UP.method, challenge)
+        await send_token(
+            connection,
+            context,
+            mail,
+            user,
+            SIGN_UP,
+            recipient=email,
+            redirect_to=redirect_to,
+            pkce=challenge is not None,
+        )
+        user = await store.existing_user(connection, user.id)
+    context.events.labels("signup").inc()
+    return user.to_json(newly_created=True)
 
 
-async def _insert(connection: asyncpg.Connection, new_user: NewUser) -> None:
-    await store.insert_user(connection, new_user)
-    await store.insert_identity(connection, new_user.id, "email", new_user.user_metadata)
-    user = await store.load_user(connection, new_user.id)
-    for action in ("user_signedup", "login"):
-        await store.add_audit_entry(connection, action, actor=user, traits=_TRAITS)
-    await store.confirm_email(connection, new_user.id)
+def _as_if_new(new_user: NewUser, email: str) -> dict[str, Any]:
+    """What GoTrue answers when the address belongs to somebody: a user who does not exist."""
+    now = rfc3339(dt.datetime.now(dt.UTC))
+    own = {
+        name: value
+        for name, value in new_user.user_metadata.items()
+        if name not in email_claims(new_user)
+    }
+    return {
+        "id": str(new_user.id),
+        "aud": new_user.audience,
+        "role": "",
+        "email": email,
+        "phone": "",
+        "confirmation_sent_at": now,
+        "app_metadata": new_user.app_metadata,
+        "user_metadata": own,
+        "identities": [],
+        "created_at": now,
+        "updated_at": now,
+        "is_anonymous": False,
+    }

@@ -1,4 +1,4 @@
-"""`POST /token`: the password and refresh_token grants."""
+"""`POST /token`: the password, refresh_token and pkce grants."""
 
 import uuid
 from typing import Annotated, Any
@@ -7,11 +7,12 @@ import asyncpg
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
-from services.auth import sessions, store
+from services.auth import audit, sessions, store
 from services.auth.access_tokens import token_answer
-from services.auth.bodies import PasswordGrant, RefreshTokenGrant, documented
+from services.auth.bodies import CodeGrant, PasswordGrant, RefreshTokenGrant, documented
 from services.auth.context import AuthContext, Context, RequestClient
 from services.auth.errors import AuthError, WeakPasswordError, validation_failed
+from services.auth.flow_state import check_verifier, end_flow, find_flow
 from services.auth.models import Client, RefreshToken, Session, User
 from services.auth.sign_in import begin_session
 from services.auth.values import only_one_contact
@@ -33,6 +34,9 @@ async def token(
     if grant_type == "refresh_token":
         refresh = RefreshTokenGrant.from_bytes(await request.body())
         return JSONResponse(await _refresh_token_grant(refresh, context, client))
+    if grant_type == "pkce":
+        code = CodeGrant.from_bytes(await request.body())
+        return JSONResponse(await _code_grant(code, context, client))
     raise AuthError(400, "invalid_credentials", "unsupported_grant_type")
 
 
@@ -66,7 +70,7 @@ async def _password_grant(
         if current is None or current.encrypted_password != user.encrypted_password:
             # Deleted, or the password changed while the old one was verified.
             raise AuthError(400, "invalid_credentials", "Invalid login credentials")
-        await store.add_audit_entry(connection, "login", actor=user, traits={"provider": "email"})
+        await audit.add_audit_entry(connection, "login", actor=user, traits={"provider": "email"})
         user, session, refresh_token = await begin_session(connection, user.id, "password", client)
     context.events.labels("login").inc()
     answer = token_answer(context, user, session, refresh_token)
@@ -80,6 +84,33 @@ def _weakness(context: AuthContext, password: str) -> dict[str, Any] | None:
     except WeakPasswordError as weakness:
         return {"message": weakness.message, "reasons": list(weakness.reasons)}
     return None
+
+
+async def _code_grant(body: CodeGrant, context: AuthContext, client: Client) -> dict[str, Any]:
+    if not body.auth_code or not body.code_verifier:
+        raise validation_failed(
+            "invalid request: both auth code and code verifier should be non-empty"
+        )
+    async with context.database.transaction("code_grant") as connection:
+        flow = await find_flow(connection, body.auth_code, context.settings.flow_state_lifetime)
+        user = None if flow is None else await store.lock_user(connection, flow.user_id)
+        if flow is None or user is None:
+            message = "invalid flow state, no valid flow state found"
+            raise AuthError(404, "flow_state_not_found", message)
+        if flow.has_expired:
+            message = "invalid flow state, flow state has expired"
+            raise AuthError(422, "flow_state_expired", message)
+        check_verifier(flow.challenge, body.code_verifier)
+        if user.is_banned:
+            raise AuthError(403, "user_banned", "User is banned")
+        await end_flow(connection, flow.id)
+        traits = {"provider_type": flow.provider_type}
+        await audit.add_audit_entry(connection, "login", actor=user, traits=traits)
+        user, session, refresh_token = await begin_session(
+            connection, user.id, flow.authentication_method, client
+        )
+    context.events.labels("login").inc()
+    return token_answer(context, user, session, refresh_token)
 
 
 async def _refresh_token_grant(
@@ -140,16 +171,16 @@ async def _exchange(  # noqa: PLR0913, PLR0917  (one step of one transaction)
     Both get the active token, never a new one, so that a family has one active token at any time.
     """
     if not used.revoked:
-        await store.add_audit_entry(connection, "token_refreshed", actor=user)
+        await audit.add_audit_entry(connection, "token_refreshed", actor=user)
         issued = await sessions.replace_refresh_token(connection, used, session)
-        await store.add_audit_entry(connection, "token_revoked", actor=user)
+        await audit.add_audit_entry(connection, "token_revoked", actor=user)
         await sessions.record_refresh(connection, session.id, client)
         await store.record_sign_in(connection, user.id, is_new=False)
         return issued
     active = await sessions.find_active_refresh_token(connection, session.id)
     recently = used.age_seconds <= context.settings.refresh_token_reuse_seconds
     if active is not None and (active.parent == used.token or recently):
-        await store.add_audit_entry(connection, "token_refreshed", actor=user)
+        await audit.add_audit_entry(connection, "token_refreshed", actor=user)
         return active.token
     if context.settings.refresh_token_rotation_enabled:
         await sessions.revoke_family(connection, session.id)

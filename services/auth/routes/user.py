@@ -1,16 +1,21 @@
 """`GET /user` and `PUT /user`: what signed-in users read and change about themselves."""
 
+import contextlib
 from typing import Annotated
 
 import asyncpg
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 
-from services.auth import sessions, store
+from services.auth import audit, sessions, store
 from services.auth.bodies import UserUpdate, body_of, documented
-from services.auth.context import Caller, Context, SignedIn
+from services.auth.context import AuthContext, Caller, Context, Redirect, SignedIn
+from services.auth.email_change import change_email_at_once, reserve_email
 from services.auth.errors import AuthError, validation_failed
-from services.auth.models import User
+from services.auth.flow_state import begin_flow, parse_challenge
+from services.auth.mail.messages import EMAIL_CHANGE
+from services.auth.reauthentication import check_password_change
+from services.auth.token_mails import mail_session, send_email_change
 from services.auth.values import email_address
 
 router = APIRouter(tags=["user"])
@@ -27,37 +32,77 @@ async def update_user(
     caller: SignedIn,
     body: Annotated[UserUpdate, Depends(body_of(UserUpdate))],
     context: Context,
+    redirect_to: Redirect,
 ) -> JSONResponse:
-    """Change e-mail address, password or metadata of the signed-in user."""
+    """Change e-mail address, password or metadata of the signed-in user.
+
+    A new address counts when it, and the present one, have confirmed the change by mail.
+    """
     email = email_address(body.email) if body.email else ""
-    _check_allowed(caller.user, body)
-    encrypted_password = None
-    if body.password is not None:
-        context.passwords.check_strength(body.password)
-        if await context.passwords.verify(body.password, caller.user.encrypted_password):
-            raise AuthError(
-                422,
-                "same_password",
-                "New password should be different from the old password.",
-            )
-        encrypted_password = await context.passwords.hash(body.password)
-    async with context.database.transaction("update_user") as connection:
+    challenge = parse_challenge(body.code_challenge_method, body.code_challenge)
+    _check_allowed(caller, body)
+    encrypted_password = await _encrypted_password(caller, body, context)
+    changes_email = bool(email) and email != caller.user.email
+    at_once = caller.user.is_anonymous and context.settings.mailer_autoconfirm
+    async with contextlib.AsyncExitStack() as stack:
+        mail = None
+        if changes_email and not at_once:
+            mail = await stack.enter_async_context(mail_session(context, EMAIL_CHANGE))
+        connection = await stack.enter_async_context(context.database.transaction("update_user"))
         user = await store.lock_user(connection, caller.user.id)
         if user is None:
             raise AuthError(403, "user_not_found", "User from sub claim in JWT does not exist")
-        if email and email != user.email:
-            await _change_email(connection, user, email)
         if encrypted_password is not None:
+            await check_password_change(connection, context, caller, body.nonce)
+            # Before the address: it makes mails that are under way useless.
             await _change_password(connection, caller, encrypted_password)
         if body.data is not None:
             await store.merge_user_metadata(connection, user.id, body.data)
-        await store.add_audit_entry(connection, "user_modified", actor=user)
-        changed = await store.load_user(connection, user.id)
+        await audit.add_audit_entry(connection, "user_modified", actor=user)
+        if mail is not None:
+            context.frequency.check(user, "email_change_sent_at")
+            await reserve_email(connection, user, email)
+            await store.begin_email_change(connection, user.id, email)
+            if challenge is not None:
+                await begin_flow(connection, user.id, EMAIL_CHANGE.method, challenge)
+            user = await store.existing_user(connection, user.id)
+            await send_email_change(
+                connection,
+                context,
+                mail,
+                user,
+                redirect_to=redirect_to,
+                pkce=challenge is not None,
+            )
+        elif changes_email:
+            await change_email_at_once(connection, user, email)
+        changed = await store.existing_user(connection, user.id)
     context.events.labels("user_updated").inc()
-    return JSONResponse((changed or user).to_json())
+    return JSONResponse(changed.to_json())
 
 
-def _check_allowed(user: User, body: UserUpdate) -> None:
+async def _encrypted_password(caller: Caller, body: UserUpdate, context: AuthContext) -> str | None:
+    """Hash of the new password, when there is one; no connection waits for it."""
+    if body.password is None:
+        return None
+    context.passwords.check_strength(body.password)
+    if await context.passwords.verify(body.password, caller.user.encrypted_password):
+        raise AuthError(
+            422, "same_password", "New password should be different from the old password."
+        )
+    return await context.passwords.hash(body.password)
+
+
+def _check_allowed(caller: Caller, body: UserUpdate) -> None:
+    user = caller.user
+    changes_sign_in = body.password or (body.email and body.email.lower() != user.email)
+    lacks_factor = caller.session is None or caller.session.aal == "aal1"
+    if user.has_second_factor and lacks_factor and changes_sign_in:
+        raise AuthError(
+            401,
+            "insufficient_aal",
+            "AAL2 session is required to update email or password when MFA is enabled.",
+        )
     if body.app_metadata is not None:
         raise AuthError(403, "not_admin", "Updating app_metadata requires admin privileges")
     if body.phone:
@@ -85,44 +130,4 @@ async def _change_password(
         caller.user.id,
         except_session=caller.session.id if caller.session else None,
     )
-    await store.add_audit_entry(connection, "user_updated_password", actor=caller.user)
-
-
-async def _change_email(connection: asyncpg.Connection, user: User, email: str) -> None:
-    """Set the address at once: with auto-confirmation nobody is asked to confirm it."""
-    await store.reserve_contact(connection, email)
-    if await store.email_is_taken(connection, email, except_user=user.id):
-        raise AuthError(
-            422,
-            "email_exists",
-            "A user with this email address has already been registered",
-        )
-    await attach_email(connection, user, email)
-    if not user.is_confirmed:
-        await store.confirm_email(connection, user.id)
-
-
-async def attach_email(connection: asyncpg.Connection, user: User, email: str) -> None:
-    """Give a user an address and the identity that goes with it."""
-    await store.set_email(connection, user.id, email)
-    identity = user.identity("email")
-    if identity is None:
-        await store.insert_identity(
-            connection,
-            user.id,
-            "email",
-            {
-                "sub": str(user.id),
-                "email": email,
-                "email_verified": True,
-                "phone_verified": False,
-            },
-        )
-        providers = [one.provider for one in user.identities or ()] + ["email"]
-        await store.merge_app_metadata(
-            connection, user.id, {"provider": providers[0], "providers": providers}
-        )
-    else:
-        await store.merge_identity_data(
-            connection, identity.id, {"email": email, "email_verified": True}
-        )
+    await audit.add_audit_entry(connection, "user_updated_password", actor=caller.user)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.service.auth.service import AuthService, running_service
+from tests.service.auth.mailbox import Mailbox
+from tests.service.auth.service import AuthService, free_port, mail_settings, running_service
 from tests.service.postgres import (
     PostgresServer,
     bootstrap,
@@ -33,12 +34,41 @@ def database_environment(postgres_server: PostgresServer, prepared_database: str
 
 
 @pytest.fixture(scope="session")
+def mailbox() -> Iterator[Mailbox]:
+    """Where the mails of all services arrive."""
+    running = Mailbox(free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
 def service(
-    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    database_environment: dict[str, str],
+    mailbox: Mailbox,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[AuthService]:
     """One service for all tests that do not need another configuration."""
     log = tmp_path_factory.mktemp("auth") / "auth.log"
-    with running_service(database_environment, log) as running:
+    with running_service(database_environment, log, mail_settings(mailbox)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def confirming_service(
+    database_environment: dict[str, str],
+    mailbox: Mailbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[AuthService]:
+    """A service that has every address confirmed by mail, and sends mails as often as asked."""
+    log = tmp_path_factory.mktemp("auth") / "auth.log"
+    settings = {
+        **mail_settings(mailbox),
+        "GOTRUE_MAILER_AUTOCONFIRM": "false",
+        "GOTRUE_SMTP_MAX_FREQUENCY": "0s",
+        "GOTRUE_URI_ALLOW_LIST": "https://*.example.com/**,plinth://callback",
+    }
+    with running_service(database_environment, log, settings) as running:
         yield running
 
 

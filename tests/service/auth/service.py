@@ -23,6 +23,8 @@ from infra import keys
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.service.auth.mailbox import Mailbox
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 READY_WITHIN_SECONDS = 30
 PASSWORD = "password-1"
@@ -89,6 +91,22 @@ class AuthService:
         body = {"email": email, "password": password}
         return self.request("POST", "/token?grant_type=password", body=body)
 
+    def register(self, mailbox: Mailbox, email: str | None = None) -> str:
+        """Register a new user who has yet to confirm the address. Returns the address."""
+        address = email or new_email()
+        answer = self.request("POST", "/signup", body={"email": address, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        mailbox.newest(address)
+        return address
+
+    def confirm(self, mailbox: Mailbox, email: str) -> dict[str, Any]:
+        """Use the newest mail to an address. Returns the answer, which signs in."""
+        body = {"type": "email", "token_hash": mailbox.newest(email).token}
+        answer = self.request("POST", "/verify", body=body)
+        assert answer.status_code == 200, answer.text
+        signed_in: dict[str, Any] = answer.json()
+        return signed_in
+
     def refresh(self, token: str) -> httpx.Response:
         """Ask for tokens with a refresh token."""
         body = {"refresh_token": token}
@@ -97,6 +115,18 @@ class AuthService:
     def log_lines(self) -> list[dict[str, Any]]:
         """What the service has logged so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def mail_settings(mailbox: Mailbox) -> dict[str, str]:
+    """Settings of a service that sends its mails to the tests' own server."""
+    return {
+        "GOTRUE_SMTP_HOST": "127.0.0.1",
+        "GOTRUE_SMTP_PORT": str(mailbox.port),
+        "GOTRUE_SMTP_ADMIN_EMAIL": "admin@example.com",
+        "GOTRUE_SMTP_SENDER_NAME": "Plinth",
+        "GOTRUE_SMTP_MAX_FREQUENCY": "1s",
+        "PLINTH_SMTP_VERIFIED_TLS": "false",
+    }
 
 
 def new_email() -> str:

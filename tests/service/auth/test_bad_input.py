@@ -43,6 +43,21 @@ REQUESTS = [
     ("PUT", "/user"),
     ("POST", "/admin/users"),
 ]
+UNREADABLE = {
+    name: body
+    for name, body in BODIES.items()
+    if name not in {"an object for the password", "arrays for objects"}
+}
+MORE_REQUESTS = [
+    "/recover",
+    "/otp",
+    "/magiclink",
+    "/resend",
+    "/verify",
+    "/invite",
+    "/admin/generate_link",
+    "/token?grant_type=pkce",
+]
 FORMS = {"code", "error_code", "msg"}
 
 
@@ -54,6 +69,23 @@ def test_a_bad_body_is_refused_in_gotrues_form(
     answer = service.request(method, path, body=body, token=SERVICE_TOKEN)
 
     assert (answer.status_code // 100, set(answer.json())) == (4, FORMS)
+
+
+@pytest.mark.parametrize("path", MORE_REQUESTS)
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_body_that_cannot_be_read_is_refused_in_gotrues_form(
+    service: AuthService, path: str, body: bytes
+) -> None:
+    answer = service.request("POST", path, body=body, token=SERVICE_TOKEN)
+
+    assert (answer.status_code // 100, set(answer.json())) == (4, FORMS)
+
+
+@pytest.mark.parametrize("path", ["/signup", *MORE_REQUESTS])
+def test_a_body_over_one_mebibyte_is_refused_everywhere(service: AuthService, path: str) -> None:
+    body = b'{"email": "' + b"x" * (1024 * 1024) + b'"}'
+
+    assert service.request("POST", path, body=body).status_code == 413
 
 
 @pytest.mark.parametrize("size", [1024 * 1024 + 1, 8 * 1024 * 1024])

@@ -159,9 +159,27 @@ REFUSED = {
     "a port that is none": ({"GOTRUE_API_PORT": "x"}, "GOTRUE_API_PORT is not valid"),
     "mail that is needed": ({"GOTRUE_MAILER_AUTOCONFIRM": "false"}, "GOTRUE_MAILER_AUTOCONFIRM"),
 }
+# Their values are no secrets: the line that names one repeats it.
+REFUSED_MAILS = {
+    "mails from nobody": ({"GOTRUE_SMTP_HOST": "mail"}, "GOTRUE_SMTP_ADMIN_EMAIL is not set"),
+    "a template that is not there": (
+        {"GOTRUE_MAILER_TEMPLATES_INVITE": "/nowhere/invite.html"},
+        "/nowhere/invite.html cannot be read",
+    ),
+    "a subject with a typing mistake": (
+        {"GOTRUE_MAILER_SUBJECTS_INVITE": "Hello {{ .Emial }}"},
+        "{{ .Emial }}",
+    ),
+    "a glob that is none": ({"GOTRUE_URI_ALLOW_LIST": "https://[z-a]/"}, "GOTRUE_URI_ALLOW_LIST"),
+    "a duration that is none": ({"GOTRUE_SMTP_MAX_FREQUENCY": "60"}, "GOTRUE_SMTP_MAX_FREQUENCY"),
+}
 
 
-@pytest.mark.parametrize(("changes", "expected"), REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [*REFUSED.values(), *REFUSED_MAILS.values()],
+    ids=[*REFUSED.keys(), *REFUSED_MAILS.keys()],
+)
 def test_a_start_that_cannot_go_well_ends_with_one_clear_line(
     changes: dict[str, str | None], expected: str
 ) -> None:
@@ -208,11 +226,11 @@ def test_a_service_that_was_told_to_stop_only_says_that_it_is_not_ready(
 def test_unsupported_settings_of_gotrue_are_named_once(
     database_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    settings = {"GOTRUE_SMS_AUTOCONFIRM": "true", "GOTRUE_SMTP_PASS": "c0nfid3ntial-value"}
+    settings = {"GOTRUE_SMS_AUTOCONFIRM": "true", "GOTRUE_SAML_PRIVATE_KEY": "c0nfid3ntial-value"}
     with running_service(database_environment, tmp_path / "auth.log", settings) as running:
         named = [line["names"] for line in running.log_lines() if "names" in line]
 
-    assert named == [["GOTRUE_SMS_AUTOCONFIRM", "GOTRUE_SMTP_PASS"]]
+    assert named == [["GOTRUE_SAML_PRIVATE_KEY", "GOTRUE_SMS_AUTOCONFIRM"]]
 
 
 def test_log_lines_have_the_common_keys(service: AuthService) -> None:

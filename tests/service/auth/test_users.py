@@ -57,20 +57,6 @@ def test_a_new_password_keeps_this_session(service: AuthService, user: dict[str,
     assert service.refresh(user["refresh_token"]).status_code == 200
 
 
-def test_a_new_address_takes_effect_at_once_with_auto_confirmation(
-    service: AuthService, user: dict[str, Any]
-) -> None:
-    address = new_email()
-
-    assert change(service, user, email=address.upper())["email"] == address
-
-
-def test_a_new_address_is_the_identitys_too(service: AuthService, user: dict[str, Any]) -> None:
-    address = new_email()
-
-    assert change(service, user, email=address)["identities"][0]["email"] == address
-
-
 def test_another_users_address_is_refused(service: AuthService, user: dict[str, Any]) -> None:
     taken = service.sign_up()["user"]["email"]
 
@@ -107,6 +93,20 @@ def test_a_guest_sets_no_password_without_an_address(
     service: AuthService, guest: dict[str, Any]
 ) -> None:
     assert change(service, guest, password="password-1")["error_code"] == "validation_failed"
+
+
+def test_a_guests_address_takes_effect_at_once_with_auto_confirmation(
+    service: AuthService, guest: dict[str, Any]
+) -> None:
+    address = new_email()
+
+    assert change(service, guest, email=address.upper())["email"] == address
+
+
+def test_a_guests_address_is_the_identitys_too(service: AuthService, guest: dict[str, Any]) -> None:
+    address = new_email()
+
+    assert change(service, guest, email=address)["identities"][0]["email"] == address
 
 
 def test_a_guest_with_an_address_is_no_longer_anonymous(

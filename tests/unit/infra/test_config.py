@@ -1,8 +1,16 @@
 import json
 
 import pytest
+from pydantic import SecretStr
 
-from infra.config import ConfigurationError, StackConfig, check_stack_name, load, parse
+from infra.config import (
+    ConfigurationError,
+    StackConfig,
+    check_stack_name,
+    load,
+    parse,
+    require_encrypted,
+)
 
 DEVELOPMENT: dict[str, object] = {
     "environment": "development",
@@ -53,7 +61,22 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
         ({"database": {"extensions": ["a b"]}}, "plinth:database.extensions.0: must be the name"),
         ({"images": {"source": "hub"}}, "plinth:images.source: input should be 'packages' or"),
         ({"redis": {"port": 8000}}, "redis.port: port 8000 is also gateway.port; give one of them"),
-        ({"auth": {"signup": True}}, "auth.signup: confirmation mails are not sent yet"),
+        ({"auth": {"signup": True}}, "auth.signup: new addresses are confirmed by mail, and none"),
+        ({"smtp": {"host": "smtp"}}, "smtp.sender_address: is needed with smtp.host"),
+        ({"smtp": {"user": "plinth"}}, "smtp.password: is needed with smtp.user, and only with it"),
+        ({"smtp": {"sender_address": "x"}}, "smtp.sender_address: must be an address such as"),
+        (
+            {"smtp": {"host": "smtp", "sender_address": "a@b.c"}, "mail": {"enabled": True}},
+            "smtp.host: mails go to the mail sink while it runs",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "mail_templates": {"invite": "no/such.html"}}},
+            "plinth:auth.mail_templates.invite: 'no/such.html' must be an HTML file",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "mail_subjects": {"invitation": "x"}}},
+            "plinth:auth.mail_subjects.invitation",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_path(values: dict[str, object], message: str) -> None:
@@ -75,6 +98,7 @@ def test_each_mistake_has_a_line_of_its_own() -> None:
         ({"mail": {"enabled": True}}, "mail.enabled: true is not for production"),
         ({"images": {"require_digest": False}}, "images.require_digest: false is not for prod"),
         ({"protect_data": False}, "protect_data: false is not for production"),
+        ({"smtp": {"verified_tls": False}}, "smtp.verified_tls: false is not for production"),
     ],
 )
 def test_production_refuses_what_is_only_safe_elsewhere(
@@ -165,3 +189,33 @@ def test_every_setting_is_described() -> None:
         if "description" not in setting
     ]
     assert not undescribed
+
+
+SMTP = {"host": "smtp", "sender_address": "a@b.example", "user": "plinth", "password": "k7Qw2"}
+WITH_SMTP = {
+    "plinth:environment": "development",
+    "plinth:auth": '{"autoconfirm": true}',
+    "plinth:smtp": json.dumps(SMTP),
+}
+
+
+def test_a_password_in_clear_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="pulumi config set --secret --path plinth:smtp"):
+        require_encrypted(load(WITH_SMTP), [])
+
+
+def test_a_refused_password_is_not_repeated() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        require_encrypted(load(WITH_SMTP), [])
+    assert "k7Qw2" not in str(raised.value)
+
+
+def test_an_encrypted_password_is_accepted() -> None:
+    settings = load(WITH_SMTP)
+    require_encrypted(settings, ["plinth:smtp"])
+    assert settings.smtp.password == SecretStr("k7Qw2")
+
+
+def test_a_stack_with_a_mail_server_confirms_addresses() -> None:
+    values = {"environment": "development", "smtp": {"host": "s", "sender_address": "a@b.example"}}
+    assert not parse(values).auth.autoconfirm

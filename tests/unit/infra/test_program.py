@@ -225,3 +225,54 @@ def test_shipped_stacks_run_side_by_side(one: str, other: str) -> None:
     first, second = taken(one), taken(other)
     assert first
     assert not first & second
+
+
+def environment_of_auth(**sections: dict[str, Any]) -> dict[str, str]:
+    configuration = {f"plinth:{name}": section for name, section in sections.items()}
+    program = run_program("dev", DEVELOPMENT | configuration)
+    lines = program.resources[CONTAINER]["auth"]["envs"]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_auth_sends_to_the_mail_sink_where_it_runs() -> None:
+    environment = environment_of_auth(mail={"enabled": True})
+    assert (environment["GOTRUE_SMTP_HOST"], environment["PLINTH_SMTP_VERIFIED_TLS"]) == (
+        "mail",
+        "false",
+    )
+
+
+def test_auth_sends_to_the_configured_server_with_verified_tls() -> None:
+    smtp = {"host": "smtp.example.com", "sender_address": "auth@example.com"}
+    environment = environment_of_auth(smtp=smtp)
+    assert (environment["GOTRUE_SMTP_HOST"], environment["PLINTH_SMTP_VERIFIED_TLS"]) == (
+        "smtp.example.com",
+        "true",
+    )
+
+
+def test_without_a_way_to_send_auth_has_no_mail_server() -> None:
+    assert "GOTRUE_SMTP_HOST" not in environment_of_auth()
+
+
+def test_links_in_mails_lead_through_the_gateway() -> None:
+    environment = environment_of_auth()
+    assert environment["GOTRUE_MAILER_URLPATHS_RECOVERY"] == "/auth/v1/verify"
+
+
+def test_a_mail_template_is_a_file_of_auth() -> None:
+    template = "services/auth/mail/built_in/invite.html"
+    auth = {"autoconfirm": True, "mail_templates": {"invite": template}}
+    program = run_program("dev", DEVELOPMENT | {"plinth:auth": auth})
+    uploads = program.resources[CONTAINER]["auth-files"]["uploads"]
+    assert {upload["file"].rpartition("/")[2] for upload in uploads} == {
+        "invite.html",
+        "invite.txt",
+    }
+
+
+def test_a_mail_template_is_named_by_its_place_in_the_container() -> None:
+    template = "services/auth/mail/built_in/invite.html"
+    auth = {"autoconfirm": True, "mail_templates": {"invite": template}}
+    environment = environment_of_auth(auth=auth)
+    assert environment["GOTRUE_MAILER_TEMPLATES_INVITE"] == "/run/plinth/files/invite.html"

@@ -1,0 +1,207 @@
+"""`/verify`: a link, its token or its code is exchanged for a session, or for a code with PKCE."""
+
+import datetime as dt
+import html
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import HTMLResponse, JSONResponse
+
+from services.auth import audit, store
+from services.auth.access_tokens import token_answer
+from services.auth.bodies import Verification, body_of, documented
+from services.auth.context import AuthContext, Context, Redirect, RequestClient
+from services.auth.email_change import complete_email_change
+from services.auth.errors import AuthError, validation_failed
+from services.auth.flow_state import issue_code
+from services.auth.mail.messages import LINKS
+from services.auth.models import User
+from services.auth.one_time_tokens import PKCE_PREFIX, TokenType, find_token, use_token
+from services.auth.sign_in import begin_session
+from services.auth.values import email_address
+
+router = APIRouter(tags=["verify"])
+
+_TOKEN_TYPES: dict[str, tuple[TokenType, ...]] = {
+    "signup": ("confirmation_token",),
+    "invite": ("confirmation_token",),
+    "recovery": ("recovery_token",),
+    "magiclink": ("recovery_token",),
+    "email": ("confirmation_token", "recovery_token"),
+    "email_change": ("email_change_token_new", "email_change_token_current"),
+}
+_HALF_CONFIRMED = (
+    "Confirmation link accepted. Please proceed to confirm link sent to the other email"
+)
+# Names of RFC 6749, section 4.1.2.1, that GoTrue gives to an error by its status.
+_ERROR_BY_STATUS = {400: "invalid_request", 403: "access_denied", 500: "server_error"}
+
+
+@dataclass(frozen=True)
+class _Presented:
+    """What somebody presents: `kept` is what the database may keep of it, `refusal` the answer."""
+
+    verification: str
+    kept: tuple[str, ...]
+    refusal: str
+
+
+@router.get("/verify")
+async def follow_link(
+    context: Context,
+    client: RequestClient,
+    redirect_to: Redirect,
+    token: Annotated[str, Query()] = "",
+    verification: Annotated[str, Query(alias="type")] = "",
+) -> HTMLResponse:
+    """Follow the link of a mail: the answer leads to the application, with tokens or an error."""
+    if not verification:
+        raise validation_failed("Verify requires a verification type")
+    if not token:
+        raise validation_failed("Verify requires a token or a token hash")
+    pkce = token.startswith(PKCE_PREFIX)
+    presented = _Presented(
+        verification, (context.tokens.kept(token),), "Email link is invalid or has expired"
+    )
+    try:
+        async with context.database.transaction("verify_link") as connection:
+            user = await _accept(connection, context, presented)
+            if user is None:
+                return _see_other(_with_message(redirect_to, pkce=pkce))
+            if pkce:
+                code = await issue_code(connection, user.id, LINKS[verification].method)
+                return _see_other(_with_query(redirect_to, {"code": code}))
+            user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
+    except AuthError as error:
+        return _see_other(_with_error(redirect_to, error, pkce=pkce))
+    answer = token_answer(context, user, session, refresh_token)
+    names = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
+    values = {name: str(answer[name]) for name in names}
+    return _see_other(_with_fragment(redirect_to, {**values, "type": verification}))
+
+
+@router.post("/verify", openapi_extra=documented(Verification))
+async def verify(
+    body: Annotated[Verification, Depends(body_of(Verification))],
+    context: Context,
+    client: RequestClient,
+) -> JSONResponse:
+    """Exchange a code and its address, or the token of a link, for a session."""
+    presented = _presented(body, context)
+    async with context.database.transaction("verify") as connection:
+        user = await _accept(connection, context, presented)
+        if user is None:
+            return JSONResponse({"code": "200", "msg": _HALF_CONFIRMED})
+        user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
+    return JSONResponse(token_answer(context, user, session, refresh_token))
+
+
+def _presented(body: Verification, context: AuthContext) -> _Presented:
+    if not body.type:
+        raise validation_failed("Verify requires a verification type")
+    if bool(body.token) == bool(body.token_hash):
+        raise validation_failed("Verify requires either a token or a token hash")
+    if body.token_hash:
+        if body.email or body.phone or body.redirect_to:
+            raise validation_failed("Only the token_hash and type should be provided")
+        return _Presented(
+            body.type,
+            (context.tokens.kept(body.token_hash),),
+            "Email link is invalid or has expired",
+        )
+    if bool(body.email) == bool(body.phone):
+        raise validation_failed(
+            "Only an email address or phone number should be provided on verify"
+        )
+    if body.phone:
+        raise AuthError(400, "phone_provider_disabled", "Unsupported phone provider")
+    kept = tuple(context.tokens.kept_of_code(email_address(body.email), body.token))
+    return _Presented(body.type, kept, "Token has expired or is invalid")
+
+
+async def _accept(
+    connection: asyncpg.Connection, context: AuthContext, presented: _Presented
+) -> User | None:
+    """Use the token and do what it stands for.
+
+    Returns:
+        The user to sign in, or None when the other address has yet to confirm a change.
+
+    Raises:
+        AuthError: The token is wrong, used or too old, or the user is banned.
+    """
+    token_types = _TOKEN_TYPES.get(presented.verification)
+    if token_types is None:
+        raise validation_failed("Invalid email verification type")
+    refusal = AuthError(403, "otp_expired", presented.refusal)
+    lifetime = dt.timedelta(seconds=context.settings.otp_lifetime_seconds)
+    found = await find_token(connection, presented.kept, token_types, lifetime)
+    if found is None:
+        raise refusal
+    user_id, token_type = found
+    user = await store.lock_user(connection, user_id)
+    if user is None:
+        raise refusal
+    if user.is_banned:
+        raise AuthError(403, "user_banned", "User is banned")
+    if not await use_token(connection, user.id, token_type, presented.kept):
+        raise refusal
+    context.events.labels("verified").inc()
+    if presented.verification == "email_change":
+        return await complete_email_change(connection, context, user)
+    if user.is_confirmed:
+        await audit.add_audit_entry(connection, "login", actor=user)
+        return user
+    invited = "invited_at" in user.times
+    action: audit.AuditAction = "invite_accepted" if invited else "user_signedup"
+    await audit.add_audit_entry(connection, action, actor=user)
+    if token_type in _TOKEN_TYPES["recovery"]:
+        # Whoever chose the password has not shown that the address is theirs; who opens this has.
+        await store.set_password(connection, user.id, "")
+    await store.confirm_email(connection, user.id)
+    await store.verify_identity(connection, user.id)
+    return user
+
+
+def _with_query(address: str, values: dict[str, str]) -> str:
+    parts = urlsplit(address)
+    query = [
+        pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in values
+    ]
+    return urlunsplit(parts._replace(query=urlencode([*query, *values.items()])))
+
+
+def _with_fragment(address: str, values: dict[str, str]) -> str:
+    """The address with values in its fragment, sorted. `sb` tells clients whose fragment it is."""
+    fragment = urlencode(sorted({**values, "sb": ""}.items()))
+    return urlunsplit(urlsplit(address)._replace(fragment=fragment))
+
+
+def _with_message(address: str, *, pkce: bool) -> str:
+    values = {"message": _HALF_CONFIRMED}
+    return _with_fragment(_with_query(address, values) if pkce else address, values)
+
+
+def _with_error(address: str, error: AuthError, *, pkce: bool) -> str:
+    values = {
+        "error": _ERROR_BY_STATUS.get(error.status, "invalid_request"),
+        "error_code": error.code,
+        "error_description": error.message,
+    }
+    return _with_fragment(_with_query(address, values) if pkce else address, values)
+
+
+def _see_other(address: str) -> HTMLResponse:
+    """303 with the body that Go's http.Redirect writes. Tokens in it must not be stored."""
+    return HTMLResponse(
+        f'<a href="{html.escape(address)}">See Other</a>.\n\n',
+        status_code=303,
+        headers={
+            "Location": address,
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+        },
+    )
