@@ -14,6 +14,7 @@ from infra.container import (
 )
 from infra.gateway import runtime
 from infra.gateway.envoy import render
+from infra.gateway.overload import MEMORY_MEBIBYTES
 from infra.gateway.settings import ApiKey, GatewaySettings
 from infra.services import auth
 
@@ -64,7 +65,7 @@ def declare(context: Context) -> ContainerService:
             networks=("edge", "backend"),
             ports=[PublishedPort(PORT, gateway.port, gateway.bind_address)],
             health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
-            memory_mebibytes=256,
+            memory_mebibytes=MEMORY_MEBIBYTES,
             cpu_shares=1024,
             stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
         ),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import resource
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from infra.catalog import CATALOG
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 ADMIN_PORT = 9901
+METRICS_PORT = 9902
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +81,65 @@ def test_envoy_accepts_the_configuration_without_a_warning(
     assert (result.returncode, "warning" in result.stderr) == (0, False), result.stderr
 
 
+async def _hold(address: str, count: int) -> str:
+    """Hold connections that have each had an answer, and ask for one more; its first line."""
+    held = []
+    for _ in range(0, count, 500):
+        held += await asyncio.gather(
+            *(asyncio.open_connection(address, 8000, limit=1024) for _ in range(500))
+        )
+    for _, writer in held:
+        writer.write(b"GET /health/live HTTP/1.1\r\nHost: g\r\n\r\n")
+    for reader, _ in held:
+        await reader.readuntil(b"}")
+    reader, writer = await asyncio.open_connection(address, 8000)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: g\r\n\r\n")
+    answer = await reader.readline()
+    for _, writer in held:
+        writer.transport.abort()
+    return answer.decode().strip()
+
+
+def test_ten_thousand_idle_connections(container: RunningContainer) -> None:
+    # The container's own address: the engine's port forwarding has a limit of its own.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    assert asyncio.run(_hold(_address(container), 10_000)) == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("path", ["/", "/stats", "/config_dump", "/metrics/../config_dump"])
+def test_metrics_port_shows_nothing_else(container: RunningContainer, path: str) -> None:
+    answer = httpx.get(f"http://{_address(container)}:{METRICS_PORT}{path}")
+    assert answer.status_code == 404
+
+
+def test_metrics_port_changes_nothing(container: RunningContainer) -> None:
+    answer = httpx.post(f"http://{_address(container)}:{METRICS_PORT}/metrics")
+    assert answer.status_code == 404
+
+
+def test_metrics_are_per_route(container: RunningContainer) -> None:
+    httpx.get(f"http://127.0.0.1:{container.port}/rest/v1/todos")
+    text = httpx.get(f"http://{_address(container)}:{METRICS_PORT}/metrics").text
+    assert (
+        'envoy_vhost_route_upstream_rq_total{envoy_virtual_host="gateway",envoy_route="rest"'
+        in text
+    )
+
+
 def _connect(
     container: RunningContainer, image: str, port: int
 ) -> subprocess.CompletedProcess[str]:
-    address = _run(
-        "docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier
-    ).stdout.strip()
     return _run(
         "docker", "run", "--rm", image, "timeout", "5", "bash", "-c",
-        f"exec 3<>/dev/tcp/{address}/{port}",
+        f"exec 3<>/dev/tcp/{_address(container)}/{port}",
     )  # fmt: skip
+
+
+def _address(container: RunningContainer) -> str:
+    return _run(
+        "docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier
+    ).stdout.strip()
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
