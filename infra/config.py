@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -75,6 +75,20 @@ class Images(Section):
     `packages` are tagged by their content and pass."""
 
 
+class Tls(Section):
+    """The gateway's certificate; without it the gateway speaks plain HTTP."""
+
+    certificate_file: Annotated[str, Field(min_length=1)]
+    """PEM file with the certificate and the chain to its authority, on the machine that runs
+    Pulumi. After a renewal `make up` replaces it while the gateway runs."""
+
+    key_file: Annotated[str, Field(min_length=1)]
+    """PEM file with its private key, without a passphrase. Its content is kept as a secret."""
+
+    redirect_port: Port | None = None
+    """Port on the host where plain HTTP is answered with a redirect to HTTPS; none by default."""
+
+
 class Gateway(Section):
     """The one entry to the environment."""
 
@@ -87,7 +101,10 @@ class Gateway(Section):
 
     public_url: WebAddress | None = None
     """URL under which clients reach the gateway; part of every token (`iss`) and of links in
-    mails. Default: `http://127.0.0.1:<port>`."""
+    mails. Default: `http://127.0.0.1:<port>`, or https with `tls`."""
+
+    tls: Tls | None = None
+    """Certificate, for a gateway that speaks HTTPS itself."""
 
     cors_origins: tuple[Origin, ...] = ()
     """Browser origins that may call the API. There is no wildcard: requests carry credentials."""
@@ -226,11 +243,14 @@ class StackConfig(Section):
     @property
     def public_url(self) -> str:
         """URL under which clients reach the gateway."""
-        return self.gateway.public_url or f"http://127.0.0.1:{self.gateway.port}"
+        scheme = "https" if self.gateway.tls else "http"
+        return self.gateway.public_url or f"{scheme}://127.0.0.1:{self.gateway.port}"
 
     def published_ports(self) -> dict[str, int]:
         """Configuration path of each port that the stack takes on the host, and its number."""
         ports = {"gateway.port": self.gateway.port}
+        if self.gateway.tls and self.gateway.tls.redirect_port:
+            ports["gateway.tls.redirect_port"] = self.gateway.tls.redirect_port
         if self.mail.enabled:
             ports["mail.port"] = self.mail.port
         stores = {
@@ -250,6 +270,15 @@ class StackConfig(Section):
                     f"{path}: port {port} is also {owner[port]}; give one of them another port"
                 )
             owner[port] = path
+        return self
+
+    @model_validator(mode="after")
+    def _public_url_agrees_with_tls(self) -> Self:
+        if self.gateway.tls and not self.public_url.startswith("https://"):
+            raise ValueError(
+                f"gateway.public_url: {self.public_url} is plain HTTP, and gateway.tls is set; "
+                "write https://, or leave gateway.tls out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -348,6 +377,9 @@ def _known_keys(location: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = StackConfig
     for part in location:
         annotation = model.model_fields[str(part)].annotation
+        for option in get_args(annotation):  # a section that may be left out
+            if isinstance(option, type) and issubclass(option, BaseModel):
+                annotation = option
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

@@ -39,11 +39,22 @@ def render() -> str:
         for name, entry in schema["properties"].items()
         if "$ref" in entry
     }
+    for name, section in list(sections.items()):
+        for setting, entry in section["properties"].items():
+            if reference := _reference(entry):
+                sections[f"{name}.{setting}"] = schema["$defs"][reference]
     top_level = {name: entry for name, entry in schema["properties"].items() if "$ref" not in entry}
     parts = [_INTRODUCTION, "## Settings without a section\n", _table(top_level)]
     for name, section in sections.items():
         parts += [f"## {name}\n", f"{section['description']}\n", _table(section["properties"])]
     return "\n".join(parts)
+
+
+def _reference(setting: dict[str, Any]) -> str | None:
+    """Name of the section that a setting is."""
+    options = [setting, *setting.get("anyOf", ())]
+    found = [option["$ref"].rsplit("/", 1)[-1] for option in options if "$ref" in option]
+    return found[0] if found else None
 
 
 def _table(settings: dict[str, Any]) -> str:
@@ -72,7 +83,8 @@ def _values(setting: dict[str, Any]) -> str:
         case {"minimum": minimum, "maximum": maximum}:
             return f"{minimum} to {maximum}"
         case _:
-            return "none" if setting["type"] == "null" else str(setting["type"])
+            kind = str(setting.get("type", "a section, below"))
+            return "none" if kind == "null" else kind
 
 
 if __name__ == "__main__":

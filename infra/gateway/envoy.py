@@ -13,10 +13,11 @@ import yaml
 from infra.gateway.access_log import access_log
 from infra.gateway.clusters import clusters
 from infra.gateway.errors import local_reply_config
-from infra.gateway.filters import SECURITY_HEADERS, http_filters
+from infra.gateway.filters import http_filters, security_headers
 from infra.gateway.metrics import admin_cluster, metrics_listener
 from infra.gateway.overload import overload_manager
 from infra.gateway.routes import ROUTES, Route, enabled_routes
+from infra.gateway.tls import HANDSHAKE_TIMEOUT, redirect_listener, transport_socket
 from infra.gateway.virtual_host import arrival_seconds, route_configuration
 from infra.gateway.xds import Json, seconds, socket_address, typed
 
@@ -55,7 +56,11 @@ def bootstrap(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> 
         "admin": {"address": socket_address("127.0.0.1", settings.admin_port)},
         "overload_manager": overload_manager(settings),
         "static_resources": {
-            "listeners": [_listener(enabled, settings), metrics_listener(settings)],
+            "listeners": [
+                _listener(enabled, settings),
+                metrics_listener(settings),
+                *([redirect_listener(settings, settings.tls)] if settings.tls else []),
+            ],
             "clusters": [*clusters(enabled, settings), admin_cluster(settings)],
         },
     }
@@ -68,12 +73,20 @@ def _listener(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
         "per_connection_buffer_limit_bytes": _CONNECTION_BUFFER_BYTES,
         "filter_chains": [
             {
+                **(
+                    {
+                        "transport_socket": transport_socket(),
+                        "transport_socket_connect_timeout": HANDSHAKE_TIMEOUT,
+                    }
+                    if settings.tls
+                    else {}
+                ),
                 "filters": [
                     {
                         "name": "envoy.filters.network.http_connection_manager",
                         "typed_config": _connection_manager(routes, settings),
                     }
-                ]
+                ],
             }
         ],
     }
@@ -123,7 +136,7 @@ def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) ->
             "initial_connection_window_size": _HTTP2_CONNECTION_WINDOW_BYTES,
         },
         access_log=access_log(),
-        local_reply_config=local_reply_config(SECURITY_HEADERS),
+        local_reply_config=local_reply_config(security_headers(secure=settings.secure)),
         http_filters=http_filters(routes, settings),
         route_config=route_configuration(routes, settings),
     )

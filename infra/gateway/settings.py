@@ -81,6 +81,15 @@ class ClientLimits(BaseModel):
     to components count as well."""
 
 
+class Tls(BaseModel):
+    """Where clients reach a gateway that speaks TLS itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    public_host: str = Field(min_length=1)
+    public_port: int = Field(ge=1, le=65535)
+
+
 class GatewaySettings(BaseModel):
     """Everything that the rendered configuration depends on, besides the route table."""
 
@@ -92,6 +101,15 @@ class GatewaySettings(BaseModel):
 
     metrics_port: int = Field(default=9902, ge=1, le=65535)
     """On every address of that namespace; see `metrics`."""
+
+    redirect_port: int = Field(default=8001, ge=1, le=65535)
+    """Where plain HTTP is sent to HTTPS, with `tls`."""
+
+    tls: Tls | None = None
+    """None for plain HTTP. The certificate is in the files that `runtime` names."""
+
+    secure: bool = False
+    """Whether clients come by HTTPS, to the gateway or to a proxy in front of it."""
 
     api_keys: tuple[ApiKey, ...] = Field(min_length=1)
     jwks: SecretStr

@@ -25,7 +25,7 @@ import jwt
 import pytest
 
 from infra import keys
-from infra.container import FILES_DIRECTORY
+from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
 from infra.gateway import runtime
 from infra.gateway.envoy import render
 from infra.gateway.overload import MEMORY_MEBIBYTES
@@ -33,6 +33,7 @@ from infra.gateway.routes import MEBIBYTE, ROUTES, Route
 from infra.gateway.settings import ApiKey, GatewaySettings, Upstream
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ISSUER = "http://gateway.test/auth/v1"
@@ -390,6 +391,7 @@ def default_settings() -> dict[str, Any]:
         "issuer": ISSUER,
         "cors_origins": (ORIGIN,),
         "trusted_proxies": 1,
+        "secure": True,
         "rate_limit_per_minute": {"auth": 1_000_000, "rest": 1_000_000},
     }
 
@@ -436,19 +438,33 @@ def _start_process(binary: Path, folder: Path, settings: GatewaySettings) -> Run
 
 
 def start_container(
-    image: str, folder: Path, settings: GatewaySettings, hosts: Sequence[tuple[str, str]] = ()
+    image: str,
+    folder: Path,
+    settings: GatewaySettings,
+    hosts: Sequence[tuple[str, str]] = (),
+    renewed: Path | None = None,
 ) -> RunningContainer:
-    """Start a gateway as the program does: read-only, without privileges."""
+    """Start a gateway as the program does: read-only, without privileges.
+
+    Args:
+        image: Reference of the image.
+        folder: What the container finds as its files.
+        settings: What its configuration was rendered from.
+        hosts: Names and addresses that the container resolves.
+        renewed: Folder with certificate and key, where the settings say TLS.
+    """
     for file in folder.iterdir():
         file.chmod(0o644)
     container = _docker(
-        "run", "--detach", "--read-only", "--cap-drop=ALL", "--user=101:101",
+        "run", "--detach", "--init", "--read-only", "--cap-drop=ALL", "--user=101:101",
+        "--tmpfs=/tmp:rw,size=64m",
         "--security-opt=no-new-privileges:true", f"--memory={MEMORY_MEBIBYTES}m",
         f"--volume={folder}:{FILES_DIRECTORY}:ro",
         "--add-host=host.docker.internal:host-gateway",
         *(f"--add-host={name}:{address}" for name, address in hosts),
+        *([f"--volume={renewed}:{RENEWED_FILES_DIRECTORY}:ro"] if renewed else []),
         f"--publish=127.0.0.1::{settings.listen_port}",
-        image, *runtime.command(settings.admin_port),
+        image, *runtime.command(settings.admin_port, tls=renewed is not None),
     )  # fmt: skip
 
     def read_log() -> str:
@@ -465,17 +481,32 @@ def start_container(
     return RunningContainer(container, port, read_log, stop)
 
 
+def address_of(container: RunningContainer) -> str:
+    """A container's address in the engine's own network."""
+    return _docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier)
+
+
 def _docker(*arguments: str) -> str:
     return subprocess.run(
         ["docker", *arguments], check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
-def wait_until_it_answers(port: int, read_log: Callable[[], str]) -> None:
-    """Fail with the gateway's log when it does not answer within 15 seconds."""
+def wait_until_it_answers(
+    port: int, read_log: Callable[[], str], trust: ssl.SSLContext | None = None
+) -> None:
+    """Fail with the gateway's log when it does not answer within 15 seconds.
+
+    Args:
+        port: On the host's loopback address.
+        read_log: Its log.
+        trust: Whose certificates are believed, where it speaks TLS.
+    """
+    scheme = "https" if trust else "http"
     for _ in range(150):
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/live").is_success:
+            url = f"{scheme}://127.0.0.1:{port}/health/live"
+            if httpx.get(url, verify=trust or True).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.1)

@@ -15,7 +15,7 @@ from infra.gateway import runtime
 from infra.gateway.envoy import render
 from infra.gateway.settings import GatewaySettings
 
-from .conftest import default_settings, start_container, wait_until_it_answers
+from .conftest import address_of, default_settings, start_container, wait_until_it_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,23 +104,23 @@ def test_ten_thousand_idle_connections(container: RunningContainer) -> None:
     # The container's own address: the engine's port forwarding has a limit of its own.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    assert asyncio.run(_hold(_address(container), 10_000)) == "HTTP/1.1 200 OK"
+    assert asyncio.run(_hold(address_of(container), 10_000)) == "HTTP/1.1 200 OK"
 
 
 @pytest.mark.parametrize("path", ["/", "/stats", "/config_dump", "/metrics/../config_dump"])
 def test_metrics_port_shows_nothing_else(container: RunningContainer, path: str) -> None:
-    answer = httpx.get(f"http://{_address(container)}:{METRICS_PORT}{path}")
+    answer = httpx.get(f"http://{address_of(container)}:{METRICS_PORT}{path}")
     assert answer.status_code == 404
 
 
 def test_metrics_port_changes_nothing(container: RunningContainer) -> None:
-    answer = httpx.post(f"http://{_address(container)}:{METRICS_PORT}/metrics")
+    answer = httpx.post(f"http://{address_of(container)}:{METRICS_PORT}/metrics")
     assert answer.status_code == 404
 
 
 def test_metrics_are_per_route(container: RunningContainer) -> None:
     httpx.get(f"http://127.0.0.1:{container.port}/rest/v1/todos")
-    text = httpx.get(f"http://{_address(container)}:{METRICS_PORT}/metrics").text
+    text = httpx.get(f"http://{address_of(container)}:{METRICS_PORT}/metrics").text
     assert (
         'envoy_vhost_route_upstream_rq_total{envoy_virtual_host="gateway",envoy_route="rest"'
         in text
@@ -132,14 +132,8 @@ def _connect(
 ) -> subprocess.CompletedProcess[str]:
     return _run(
         "docker", "run", "--rm", image, "timeout", "5", "bash", "-c",
-        f"exec 3<>/dev/tcp/{_address(container)}/{port}",
+        f"exec 3<>/dev/tcp/{address_of(container)}/{port}",
     )  # fmt: skip
-
-
-def _address(container: RunningContainer) -> str:
-    return _run(
-        "docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier
-    ).stdout.strip()
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,14 +6,13 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from .conftest import ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
     from .conftest import Gateway
 
@@ -75,6 +74,13 @@ def test_refused_before_any_filter_has_the_security_headers(
 ) -> None:
     answer = send_raw(b"GET /a%2fb HTTP/1.1\r\nHost: gateway\r\n\r\n").lower()
     assert b"\r\nx-frame-options: deny\r\n" in answer
+
+
+def test_plain_http_does_not_ask_for_strict_transport(
+    start_gateway: Callable[..., Gateway],
+) -> None:
+    answer = httpx.get(f"{start_gateway(secure=False).url}/nowhere")
+    assert "strict-transport-security" not in answer.headers
 
 
 def test_request_id_is_kept(client: httpx.Client, publishable: dict[str, str]) -> None:
