@@ -225,7 +225,8 @@ class ContainerService(pulumi.ComponentResource):
         labels = self._site.labels(spec.component)
         volume = docker.Volume(
             f"{spec.component}-{kind}-volume",
-            name=name if directory == FILES_DIRECTORY else fixed_name,
+            # Where a component reads its files again, it keeps the volume that it reads from.
+            name=name if kind == "files" else fixed_name,
             labels=_volume_labels(labels),
             opts=self._options(),
         )

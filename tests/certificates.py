@@ -20,12 +20,13 @@ def self_signed(
     subject: str,
     names: Sequence[str] = ("localhost",),
     addresses: Sequence[str] = ("127.0.0.1",),
+    first_day: int = -1,
     days: int = 30,
 ) -> tuple[str, str]:
-    """Certificate and private key, both PEM, valid from yesterday for the given number of days."""
+    """Certificate and private key, both PEM; the first of the days is counted from today."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
-    yesterday = datetime.now(UTC) - timedelta(days=1)
+    begin = datetime.now(UTC) + timedelta(days=first_day)
     alternatives = [
         *map(x509.DNSName, names),
         *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
@@ -36,8 +37,8 @@ def self_signed(
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(yesterday - timedelta(days=30))
-        .not_valid_after(yesterday + timedelta(days=days))
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

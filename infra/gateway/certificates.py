@@ -13,11 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from infra.config import ConfigurationError
 
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from infra.config import StackConfig
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
+_SMALLEST_RSA_BITS = 2048
 _SETTING = "plinth:gateway.tls"
 
 
@@ -36,16 +34,15 @@ class Certificate:
     key: str = field(repr=False)
 
 
-def read(config: StackConfig, now: datetime | None = None) -> Certificate | None:
+def read(config: StackConfig) -> Certificate | None:
     """Read the stack's certificate; None where the gateway speaks plain HTTP.
 
     Args:
         config: The stack's configuration. Relative paths start at the checkout's root.
-        now: Time at which it must be valid.
 
     Raises:
-        ConfigurationError: A file cannot be read, is not PEM, or does not fit: to the other one,
-            to the host of the public URL, or to the time.
+        ConfigurationError: A file cannot be read, is not PEM, holds a kind of key that browsers do
+            not take, or does not fit: to the other one, to the host of the public URL, or to now.
     """
     tls = config.gateway.tls
     if tls is None:
@@ -62,11 +59,14 @@ def read(config: StackConfig, now: datetime | None = None) -> Certificate | None
         public_key = load_pem_private_key(key.encode(), password=None).public_key()
     except (ValueError, TypeError):  # an encrypted key is a TypeError
         _refuse("key_file", tls.key_file, "holds no PEM private key, or one with a passphrase")
-    if _public_bytes(public_key) != _public_bytes(leaf.public_key()):
+    if not _usable(public_key):
+        _refuse("key_file", tls.key_file, "is no RSA key of 2048 bits or more and no EC P-256 key")
+    if public_key != leaf.public_key():
         _refuse("key_file", tls.key_file, "is not the key of the first certificate; give its key")
-    if leaf.not_valid_after_utc < (now or datetime.now(UTC)):
-        expired = f"expired at {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC; renew it"
-        _refuse("certificate_file", tls.certificate_file, expired)
+    if not leaf.not_valid_before_utc <= datetime.now(UTC) <= leaf.not_valid_after_utc:
+        times = (leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+        valid = " to ".join(f"{time:%Y-%m-%d %H:%M}" for time in times)
+        _refuse("certificate_file", tls.certificate_file, f"is valid from {valid} UTC; renew it")
     host = urlsplit(config.public_url).hostname or ""
     names = _names(leaf)
     if not any(_covers(name, host) for name in names):
@@ -88,11 +88,11 @@ def _refuse(setting: str, path: str, why: str) -> NoReturn:
     raise ConfigurationError(f"{_SETTING}.{setting}: {path} {why}") from None
 
 
-def _public_bytes(key: object) -> bytes:
-    if not hasattr(key, "public_bytes"):
-        return b""
-    encoded: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return encoded
+def _usable(key: object) -> bool:
+    """Whether Envoy starts with such a key."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size >= _SMALLEST_RSA_BITS
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
 
 
 def _names(certificate: x509.Certificate) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pulumi
 from pydantic import SecretStr
@@ -36,8 +36,7 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     """What the rendering depends on, from the stack's configuration and keys."""
     gateway = config.gateway
     public = urlsplit(config.public_url)
-    public_host = public.hostname or ""
-    tls = Tls(public_host=public_host, public_port=public.port or HTTPS_PORT)
+    tls = Tls(public_host=_host(public), public_port=public.port or HTTPS_PORT)
     return GatewaySettings(
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
@@ -55,6 +54,11 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
         rate_limit_per_minute=gateway.rate_limit_per_minute,
         rest_openapi=config.rest.openapi,
     )
+
+
+def _host(url: SplitResult) -> str:
+    host = url.hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def declare(context: Context, certificate: Certificate | None) -> ContainerService:

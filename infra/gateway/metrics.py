@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.gateway.xds import Json, http_filter_message, socket_address, typed
+from infra.gateway.one_route import one_route_listener
+from infra.gateway.xds import Json, socket_address
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings
@@ -19,65 +20,24 @@ METRICS_PATH = "/metrics"
 `envoy_route`."""
 
 _CLUSTER = "admin"
+_REQUEST_TIMEOUT = "5s"
 
 
 def metrics_listener(settings: GatewaySettings) -> Json:
     """Envoy `Listener` that answers `GET /metrics`."""
-    return {
-        "name": "metrics",
-        "address": socket_address("0.0.0.0", settings.metrics_port),  # noqa: S104 - in a container
+    method = {"name": ":method", "string_match": {"exact": "GET"}}
+    return one_route_listener(
+        "metrics",
+        settings.metrics_port,
+        {
+            "match": {"path": METRICS_PATH, "headers": [method]},
+            "route": {"cluster": _CLUSTER, "prefix_rewrite": "/stats/prometheus"},
+        },
+        {"request_timeout": _REQUEST_TIMEOUT},
         # What a gateway does that takes no more connections is worth knowing.
-        "ignore_global_conn_limit": True,
-        "bypass_overload_manager": True,
-        "filter_chains": [
-            {
-                "filters": [
-                    {
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": typed(
-                            "envoy.extensions.filters.network.http_connection_manager.v3"
-                            ".HttpConnectionManager",
-                            stat_prefix="metrics",
-                            codec_type="HTTP1",
-                            request_timeout="5s",
-                            http_filters=[
-                                {
-                                    "name": "envoy.filters.http.router",
-                                    "typed_config": http_filter_message("router.v3.Router"),
-                                }
-                            ],
-                            route_config={
-                                "name": "metrics",
-                                "virtual_hosts": [
-                                    {
-                                        "name": "metrics",
-                                        "domains": ["*"],
-                                        "routes": [
-                                            {
-                                                "match": {
-                                                    "path": METRICS_PATH,
-                                                    "headers": [
-                                                        {
-                                                            "name": ":method",
-                                                            "string_match": {"exact": "GET"},
-                                                        }
-                                                    ],
-                                                },
-                                                "route": {
-                                                    "cluster": _CLUSTER,
-                                                    "prefix_rewrite": "/stats/prometheus",
-                                                },
-                                            }
-                                        ],
-                                    }
-                                ],
-                            },
-                        ),
-                    }
-                ]
-            }
-        ],
-    }
+        ignore_global_conn_limit=True,
+        bypass_overload_manager=True,
+    )
 
 
 def admin_cluster(settings: GatewaySettings) -> Json:

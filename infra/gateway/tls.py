@@ -12,7 +12,9 @@ import yaml
 
 from infra.container import FILES_DIRECTORY
 from infra.gateway import runtime
-from infra.gateway.xds import Json, http_filter_message, seconds, set_header, socket_address, typed
+from infra.gateway.filters import security_headers
+from infra.gateway.one_route import one_route_listener
+from infra.gateway.xds import Json, seconds, typed
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings, Tls
@@ -80,60 +82,26 @@ def secret_file() -> str:
 
 def redirect_listener(settings: GatewaySettings, tls: Tls) -> Json:
     """Envoy `Listener` that sends every plain HTTP request to the public URL."""
-    limits = settings.client_limits
-    return {
-        "name": "redirect",
-        "address": socket_address("0.0.0.0", settings.redirect_port),  # noqa: S104 - in a container
-        "filter_chains": [
-            {
-                "filters": [
-                    {
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": typed(
-                            "envoy.extensions.filters.network.http_connection_manager.v3"
-                            ".HttpConnectionManager",
-                            stat_prefix="redirect",
-                            codec_type="HTTP1",
-                            request_headers_timeout=seconds(limits.header_seconds),
-                            request_timeout=seconds(limits.header_seconds),
-                            common_http_protocol_options={
-                                "idle_timeout": seconds(limits.header_seconds)
-                            },
-                            server_header_transformation="PASS_THROUGH",
-                            http_filters=[
-                                {
-                                    "name": "envoy.filters.http.router",
-                                    "typed_config": http_filter_message("router.v3.Router"),
-                                }
-                            ],
-                            route_config={
-                                "name": "redirect",
-                                "response_headers_to_add": [
-                                    set_header("X-Content-Type-Options", "nosniff")
-                                ],
-                                "virtual_hosts": [
-                                    {
-                                        "name": "redirect",
-                                        "domains": ["*"],
-                                        "routes": [
-                                            {
-                                                "match": {"prefix": "/"},
-                                                "redirect": {
-                                                    "https_redirect": True,
-                                                    # Not the client's: it could name any host.
-                                                    "host_redirect": tls.public_host,
-                                                    "port_redirect": tls.public_port,
-                                                    # The method stays what it is.
-                                                    "response_code": "PERMANENT_REDIRECT",
-                                                },
-                                            }
-                                        ],
-                                    }
-                                ],
-                            },
-                        ),
-                    }
-                ]
-            }
-        ],
-    }
+    patience = seconds(settings.client_limits.header_seconds)
+    return one_route_listener(
+        "redirect",
+        settings.redirect_port,
+        {
+            "match": {"prefix": "/"},
+            "redirect": {
+                "https_redirect": True,
+                # Not the client's: it could name any host.
+                "host_redirect": tls.public_host,
+                "port_redirect": tls.public_port,
+                # The method stays what it is.
+                "response_code": "PERMANENT_REDIRECT",
+            },
+            "response_headers_to_add": security_headers(secure=False),
+        },
+        {
+            "request_headers_timeout": patience,
+            "request_timeout": patience,
+            "common_http_protocol_options": {"idle_timeout": patience},
+            "server_header_transformation": "PASS_THROUGH",
+        },
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,7 +15,7 @@ import pytest
 from infra.catalog import CATALOG
 from infra.gateway import runtime
 from infra.gateway.envoy import render
-from infra.gateway.settings import GatewaySettings
+from infra.gateway.settings import GatewaySettings, Upstream
 
 from .conftest import address_of, default_settings, start_container, wait_until_it_answers
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .conftest import RunningContainer
+    from .conftest import EchoServer, RunningContainer
 
 pytestmark = pytest.mark.engine
 
@@ -134,6 +136,32 @@ def _connect(
         "docker", "run", "--rm", image, "timeout", "5", "bash", "-c",
         f"exec 3<>/dev/tcp/{address_of(container)}/{port}",
     )  # fmt: skip
+
+
+def test_request_under_way_is_answered_after_a_stop(
+    gateway_image: str, tmp_path: Path, settings: GatewaySettings, echo: EchoServer
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir(mode=0o755)
+    upstream = Upstream(host="host.docker.internal", port=echo.server_address[1])
+    stopped = settings.model_copy(update={"upstreams": {"rest": upstream}})
+    (folder / runtime.CONFIGURATION_FILE).write_text(render(stopped))
+    (folder / runtime.START_FILE).write_text(runtime.START_SCRIPT)
+    running = start_container(gateway_image, folder, stopped)
+    wait_until_it_answers(running.port, running.read_log)
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(
+            httpx.get,
+            f"http://127.0.0.1:{running.port}/rest/v1/pause/3",
+            headers={"apikey": stopped.api_keys[0].value.get_secret_value()},
+            timeout=20,
+        )
+        while "/pause/3" not in echo.seen:
+            time.sleep(0.05)
+        stop = _run("docker", "stop", "--time=30", running.identifier)
+    code = _run("docker", "inspect", "--format", "{{.State.ExitCode}}", running.identifier)
+    running.stop()
+    assert (answer.result().status_code, stop.returncode, code.stdout.strip()) == (200, 0, "0")
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

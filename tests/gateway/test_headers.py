@@ -206,6 +206,29 @@ def log_line(gateway: Gateway) -> Callable[[str], str]:
     return wait
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/rest/v1/todos?apikey={key}",
+        "/socket/v1/join?apikey={key}",
+        "/nowhere?apikey={key}",
+        "/auth/v1/x%2fadmin?apikey={key}",
+        "http://gateway/rest/v1/todos?apikey={key}",
+    ],
+)
+def test_access_log_is_without_keys_of_queries(
+    gateway: Gateway,
+    send_raw: Callable[[bytes], bytes],
+    client: httpx.Client,
+    log_line: Callable[[str], str],
+    target: str,
+) -> None:
+    key = gateway.key("secret")
+    send_raw(f"GET {target.format(key=key)} HTTP/1.1\r\nHost: gateway\r\n\r\n".encode())
+    log_line(client.get("/nowhere").headers["x-request-id"])  # written after the one before
+    assert key not in gateway.read_log()
+
+
 @pytest.mark.parametrize("carrier", ["header", "bearer", "query"])
 def test_access_log_is_without_keys(
     client: httpx.Client, gateway: Gateway, log_line: Callable[[str], str], carrier: str

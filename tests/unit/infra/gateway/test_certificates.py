@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
 )
 
@@ -21,7 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHAIN, KEY = self_signed("fits", ["api.example.com", "*.apps.example.com"], ["192.0.2.1"])
-EXPIRED, KEY_OF_EXPIRED = self_signed("expired", ["api.example.com"], days=0)
+EXPIRED, KEY_OF_EXPIRED = self_signed("expired", ["api.example.com"], first_day=-2, days=1)
+EARLY, KEY_OF_EARLY = self_signed("early", ["api.example.com"], first_day=1)
+ED25519_KEY = (
+    Ed25519PrivateKey.generate()
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode()
+)
 ENCRYPTED_KEY = (
     keys.signing_key(b"certificate test seed of 32 byte")
     .private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"phrase"))
@@ -78,7 +86,12 @@ def test_certificate_for_the_public_url(configure: Callable[..., StackConfig], u
         ({"key": CHAIN}, r"gateway\.tls\.key_file: .*key\.pem holds no PEM private key"),
         ({"key": ENCRYPTED_KEY}, r"gateway\.tls\.key_file: .* or one with a passphrase"),
         ({"key": self_signed("other")[1]}, r"gateway\.tls\.key_file: .* is not the key of the"),
-        ({"chain": EXPIRED, "key": KEY_OF_EXPIRED}, r"certificate_file: .* expired at 20.*renew"),
+        (
+            {"chain": EXPIRED, "key": KEY_OF_EXPIRED},
+            r"certificate_file: .* is valid from 20.* to 20.*; renew",
+        ),
+        ({"chain": EARLY, "key": KEY_OF_EARLY}, r"certificate_file: .* is valid from 20.*; renew"),
+        ({"key": ED25519_KEY}, r"key_file: .* is no RSA key of 2048 bits or more and no EC P-256"),
         ({"url": "https://elsewhere.com"}, r"is for api\.example\.com, .*, not for elsewhere\.com"),
         ({"url": "https://apps.example.com"}, r"not for apps\.example\.com"),
         ({"url": "https://a.b.apps.example.com"}, r"not for a\.b\.apps\.example\.com"),
