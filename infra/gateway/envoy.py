@@ -15,7 +15,7 @@ from infra.gateway.clusters import clusters
 from infra.gateway.errors import local_reply_config
 from infra.gateway.filters import http_filters, security_headers
 from infra.gateway.metrics import admin_cluster, metrics_listener
-from infra.gateway.overload import overload_manager
+from infra.gateway.overload import RUNTIME, overload_manager
 from infra.gateway.routes import ROUTES, Route, enabled_routes
 from infra.gateway.tls import HANDSHAKE_TIMEOUT, redirect_listener, transport_socket
 from infra.gateway.virtual_host import arrival_seconds, route_configuration
@@ -55,6 +55,7 @@ def bootstrap(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> 
         # Loopback of the container's own namespace: other containers do not reach it.
         "admin": {"address": socket_address("127.0.0.1", settings.admin_port)},
         "overload_manager": overload_manager(settings),
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": RUNTIME}]},
         "static_resources": {
             "listeners": [
                 _listener(enabled, settings),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MEMORY_MEBIBYTES = 512
 """Memory of the container. 15,500 idle connections that have had an answer take 320 MiB."""
 
+RUNTIME = {"envoy.reloadable_features.fixed_heap_use_allocated": True}
+"""Memory is what is in use. By default memory counts that was in use and is kept for later: after a
+wave of connections the gateway would take no further ones, for ever."""
+
 _CONNECTIONS = "envoy.resource_monitors.global_downstream_max_connections"
 _HEAP = "envoy.resource_monitors.fixed_heap"
 _MEBIBYTE = 1024 * 1024

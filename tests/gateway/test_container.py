@@ -152,11 +152,11 @@ def test_request_under_way_is_answered_after_a_stop(
     with ThreadPoolExecutor(1) as client:
         answer = client.submit(
             httpx.get,
-            f"http://127.0.0.1:{running.port}/rest/v1/pause/3",
+            f"http://127.0.0.1:{running.port}/rest/v1/pause/2.75",
             headers={"apikey": stopped.api_keys[0].value.get_secret_value()},
             timeout=20,
         )
-        while "/pause/3" not in echo.seen:
+        while "/pause/2.75" not in echo.seen:
             time.sleep(0.05)
         stop = _run("docker", "stop", "--time=30", running.identifier)
     code = _run("docker", "inspect", "--format", "{{.State.ExitCode}}", running.identifier)

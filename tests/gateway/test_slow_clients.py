@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from infra.gateway import overload
 from infra.gateway.settings import ClientLimits
 
 from .conftest import read_answer
@@ -75,6 +77,21 @@ def test_body_that_stops_arriving(connection: socket.socket, impatient_gateway: 
 
 def test_connection_without_a_request_is_closed(connection: socket.socket) -> None:
     assert connection.recv(1) == b""
+
+
+def test_idle_connections_end_while_memory_is_short(
+    start_gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Enough for the gateway itself and some hundred connections.
+    monkeypatch.setattr(overload, "MEMORY_MEBIBYTES", 24)
+    gateway = start_gateway()
+    with contextlib.ExitStack() as held:
+        connections = [
+            held.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=20))
+            for _ in range(3000)
+        ]
+        ended = [connection.recv(1) == b"" for connection in connections[:100]]
+    assert (all(ended), httpx.get(f"{gateway.url}/health/live").status_code) == (True, 200)
 
 
 def test_answer_that_takes_too_long(

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.certificates import self_signed
-from tests.checkout import Checkout, Run
+from tests.checkout import Checkout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,6 @@ class Renewal:
     containers: tuple[str, str]
     """The gateway's, before and after."""
     redirect: httpx.Response
-    drift: Run
     open_connection: httpx.Response
     """Of a client that was connected before."""
     newly_connected: httpx.Response
@@ -102,7 +101,6 @@ def renewal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Renewal]:
         yield Renewal(
             (before, _gateway()),
             httpx.get(f"http://127.0.0.1:{REDIRECT_PORT}/rest/v1/todos"),
-            checkout.make(NAME, "drift"),
             open_connection,
             newly_connected,
         )
@@ -121,10 +119,6 @@ def test_new_connection_is_shown_the_new_certificate(renewal: Renewal) -> None:
 
 def test_open_connection_goes_on(renewal: Renewal) -> None:
     assert renewal.open_connection.status_code == 200
-
-
-def test_renewal_leaves_no_drift(renewal: Renewal) -> None:
-    assert renewal.drift.code == 0, renewal.drift.printed
 
 
 def test_plain_http_is_sent_to_https(renewal: Renewal) -> None:
