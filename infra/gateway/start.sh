@@ -35,7 +35,10 @@ take_certificate() {
     cmp --silent "$renewed/key.pem" "$taken/current/key.pem" && return
   local next
   next=$(mktemp --directory "$taken/XXXXXXXX") || return
-  cp "$renewed/chain.pem" "$renewed/key.pem" "$next" || return
+  if ! cp "$renewed/chain.pem" "$renewed/key.pem" "$next"; then
+    rm --recursive --force "$next"
+    return
+  fi
   local last
   last=$(readlink "$taken/current")
   ln --symbolic --no-target-directory "${next##*/}" "$next.link"

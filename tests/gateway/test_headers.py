@@ -134,6 +134,14 @@ def test_address_by_header_is_taken_off_without_a_trusted_proxy(
     assert name.lower() not in seen
 
 
+def test_protocol_by_header_is_not_believed_without_a_trusted_proxy(
+    strict_client: httpx.Client, publishable: dict[str, str]
+) -> None:
+    headers = {**publishable, "X-Forwarded-Proto": "https"}
+    seen = strict_client.get("/rest/v1/todos", headers=headers).json()["headers"]
+    assert seen["x-forwarded-proto"] == "http"
+
+
 @pytest.mark.parametrize("path", ["/rest/v1/todos", "/auth/v1/token", "/auth/v1/admin/users"])
 def test_preflight_needs_no_key(client: httpx.Client, path: str) -> None:
     assert client.options(path, headers=PREFLIGHT).status_code == 200
