@@ -155,6 +155,20 @@ class Images(Section):
     repository are then pulled by the digests in it; without it they are built on the engine."""
 
 
+class Tls(Section):
+    """The gateway's certificate; without it the gateway speaks plain HTTP."""
+
+    certificate_file: Annotated[str, Field(min_length=1)]
+    """PEM file with the certificate and the chain to its authority, on the machine that runs
+    Pulumi. After a renewal `make up` replaces it while the gateway runs."""
+
+    key_file: Annotated[str, Field(min_length=1)]
+    """PEM file with its private key, without a passphrase. Its content is kept as a secret."""
+
+    redirect_port: Port | None = None
+    """Port on the host where plain HTTP is answered with a redirect to HTTPS; none by default."""
+
+
 class Gateway(Section):
     """The one entry to the environment."""
 
@@ -167,7 +181,10 @@ class Gateway(Section):
 
     public_url: WebAddress | None = None
     """URL under which clients reach the gateway; part of every token (`iss`) and of links in
-    mails. Default: `http://127.0.0.1:<port>`."""
+    mails. Default: `http://127.0.0.1:<port>`, or https with `tls`."""
+
+    tls: Tls | None = None
+    """Certificate, for a gateway that speaks HTTPS itself."""
 
     cors_origins: tuple[Origin, ...] = ()
     """Browser origins that may call the API. There is no wildcard: requests carry credentials."""
@@ -472,7 +489,8 @@ class StackConfig(Section):
     @property
     def public_url(self) -> str:
         """URL under which clients reach the gateway."""
-        return self.gateway.public_url or f"http://127.0.0.1:{self.gateway.port}"
+        scheme = "https" if self.gateway.tls else "http"
+        return self.gateway.public_url or f"{scheme}://127.0.0.1:{self.gateway.port}"
 
     @property
     def backs_up_before_upgrade(self) -> bool:
@@ -483,6 +501,8 @@ class StackConfig(Section):
     def published_ports(self) -> dict[str, int]:
         """Configuration path of each port that the stack takes on the host, and its number."""
         ports = {"gateway.port": self.gateway.port}
+        if self.gateway.tls and self.gateway.tls.redirect_port:
+            ports["gateway.tls.redirect_port"] = self.gateway.tls.redirect_port
         if self.mail.enabled:
             ports["mail.port"] = self.mail.port
         stores = {
@@ -534,6 +554,15 @@ class StackConfig(Section):
                     f"{path}.{here[0]}: this stack has no server of that store to set it on; take "
                     f"it out, or take out {path}.external"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _public_url_agrees_with_tls(self) -> Self:
+        if self.gateway.tls and not self.public_url.startswith("https://"):
+            raise ValueError(
+                f"gateway.public_url: {self.public_url} is plain HTTP, and gateway.tls is set; "
+                "write https://, or leave gateway.tls out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -31,10 +31,6 @@ This page is written by `python -m infra.config_reference`; change the models in
 """
 
 
-# An object without further description is what Pulumi writes for an encrypted value.
-_TYPE_NAMES = {"null": "none", "object": "encrypted text"}
-
-
 def render() -> str:
     """The reference as Markdown."""
     schema = StackConfig.model_json_schema()

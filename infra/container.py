@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FILES_DIRECTORY = "/run/plinth/files"
+RENEWED_FILES_DIRECTORY = "/run/plinth/renewed"
 LOOPBACK = "127.0.0.1"
 
 _HEALTH_WAIT_SECONDS = 120
@@ -76,6 +77,9 @@ class ContainerSpec:
     secret_environment: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Content by file name; mounted read-only in `/run/plinth/files`."""
+    renewed_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Content by file name, for what the component reads again while it runs; mounted read-only in
+    `/run/plinth/renewed`. A change is written over it and does not replace the component."""
     volumes: Sequence[DataVolume] = ()
     temporary: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "rw,size=64m"})  # noqa: S108
     """Writable paths that are lost with the container, and their mount options."""
@@ -130,7 +134,8 @@ class ContainerService(pulumi.ComponentResource):
     The root file system is read-only, so files cannot be copied into the component itself. A
     second container is created, never started, and receives the files in a volume which the
     component mounts read-only. Volume and carrier are named after the files' content: a change
-    makes a new pair, the component moves over, and the old pair goes.
+    makes a new pair, the component moves over, and the old pair goes. Files that the component
+    reads again have a volume that stays: a change makes a new carrier, which writes over them.
     """
 
     component: str
@@ -151,14 +156,18 @@ class ContainerService(pulumi.ComponentResource):
         self._site = site
         mounts = [self._data_volume(volume) for volume in spec.volumes]
         needed: list[pulumi.Input[pulumi.Resource]] = [service.ready for service in after]
-        if spec.files:
-            files_volume, carrier_container = self._files()
-            mounts.append(
-                docker.ContainerVolumeArgs(
-                    volume_name=files_volume.name, container_path=FILES_DIRECTORY, read_only=True
+        for kind, directory, files in (
+            ("files", FILES_DIRECTORY, spec.files),
+            ("renewed-files", RENEWED_FILES_DIRECTORY, spec.renewed_files),
+        ):
+            if files:
+                files_volume, carrier_container = self._files(kind, directory, files)
+                mounts.append(
+                    docker.ContainerVolumeArgs(
+                        volume_name=files_volume.name, container_path=directory, read_only=True
+                    )
                 )
-            )
-            needed.append(carrier_container)
+                needed.append(carrier_container)
         self.container = self._container(mounts, needed)
         self.summary = self._summary()
         self.register_outputs({"container": self.container.name})
@@ -204,21 +213,25 @@ class ContainerService(pulumi.ComponentResource):
         )
         return docker.ContainerVolumeArgs(volume_name=resource.name, container_path=volume.path)
 
-    def _files(self) -> tuple[docker.Volume, docker.Container]:
+    def _files(
+        self, kind: str, directory: str, files: Mapping[str, pulumi.Input[str]]
+    ) -> tuple[docker.Volume, docker.Container]:
         spec = self._spec
-        contents = pulumi.Output.all(**spec.files)
+        contents = pulumi.Output.all(**files)
         # A digest of generated keys tells nothing about them, and the name must be readable.
         digest = pulumi.Output.unsecret(contents.apply(_files_digest))
-        name = pulumi.Output.concat(self._site.name(spec.component), "-files-", digest)
+        fixed_name = self._site.name(f"{spec.component}-{kind}")
+        name = pulumi.Output.concat(fixed_name, "-", digest)
         labels = self._site.labels(spec.component)
         volume = docker.Volume(
-            f"{spec.component}-files-volume",
-            name=name,
+            f"{spec.component}-{kind}-volume",
+            # Where a component reads its files again, it keeps the volume that it reads from.
+            name=name if kind == "files" else fixed_name,
             labels=_volume_labels(labels),
             opts=self._options(),
         )
         carrier = docker.Container(
-            f"{spec.component}-files",
+            f"{spec.component}-{kind}",
             name=name,
             image=spec.image,
             command=["true"],
@@ -236,14 +249,12 @@ class ContainerService(pulumi.ComponentResource):
             log_driver="json-file",
             log_opts=_LOG_OPTIONS,
             labels=_container_labels(labels | {"plinth.role": "files"}),
-            volumes=[
-                docker.ContainerVolumeArgs(volume_name=volume.name, container_path=FILES_DIRECTORY)
-            ],
+            volumes=[docker.ContainerVolumeArgs(volume_name=volume.name, container_path=directory)],
             uploads=[
                 docker.ContainerUploadArgs(
-                    file=f"{FILES_DIRECTORY}/{file_name}", content=content, permissions="0440"
+                    file=f"{directory}/{file_name}", content=content, permissions="0440"
                 )
-                for file_name, content in sorted(spec.files.items())
+                for file_name, content in sorted(files.items())
             ],
             opts=self._options(),
         )
@@ -265,7 +276,7 @@ class ContainerService(pulumi.ComponentResource):
             hostname=spec.component,
             user=spec.user,
             # Files are 0440 and owned by root: the group lets the component read them, nobody else.
-            group_adds=["0"] if spec.files else None,
+            group_adds=["0"] if spec.files or spec.renewed_files else None,
             envs=_environment(spec),
             volumes=list(mounts) or None,
             tmpfs=dict(spec.temporary),

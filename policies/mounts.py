@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from policies.properties import Properties
     from policies.subject import Subject
 
-FILES_PATH = "/run/plinth/files"
-"""Where every component finds the files that the program wrote for it."""
+FILES_PATHS = ("/run/plinth/files", "/run/plinth/renewed")
+"""Where every component finds the files that the program wrote for it: those that replace it when
+they change, and those that it reads again."""
 
 
 class Mounts(Parameters):
@@ -28,8 +29,8 @@ class Mounts(Parameters):
         "postgres": ("/var/lib/postgresql/data",),
         "redis": ("/data",),
     }
-    """Where each component keeps its data, by component. `/run/plinth/files` is allowed for all,
-    read-only."""
+    """Where each component keeps its data, by component. The program's own files are allowed for
+    all, read-only."""
 
 
 def _mounts(properties: Properties) -> Iterator[tuple[str, str, str, Properties]]:
@@ -66,7 +67,7 @@ def allowed(subject: Subject[Mounts]) -> Iterator[Violation]:
         target = given(mount, target_name)
         if target is UNKNOWN or owner is UNKNOWN:
             continue
-        if target == FILES_PATH:
+        if target in FILES_PATHS:
             writes = given(mount, "readOnly") not in (True, UNKNOWN)
             if writes and not is_file_carrier(properties):
                 yield Violation(

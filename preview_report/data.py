@@ -57,12 +57,14 @@ def is_data_volume(step: Step) -> bool:
     """Whether a volume outlives its container.
 
     Every volume does, but those that a component's files are carried in: they are named
-    `<component>-files-volume` and made anew with every change of a file.
+    `<component>-files-volume`, or `<component>-renewed-files-volume` where the component reads them
+    again, and made anew with every change of a file.
     """
     if step.type != VOLUME:
         return False
     component = labels(step.inputs()).get(COMPONENT_LABEL)
-    return component is None or step.name != f"{component}-files-volume"
+    carried = (f"{component}-files-volume", f"{component}-renewed-files-volume")
+    return component is None or step.name not in carried
 
 
 def findings(preview: Preview) -> tuple[DataFinding, ...]:

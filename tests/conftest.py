@@ -17,6 +17,7 @@ FOLDERS_OF_GROUP = {
     STACK: ("tests/e2e", "tests/infra"),
     "rotation": ("tests/rotation",),
     "drift": ("tests/drift",),
+    "tls": ("tests/tls",),
     "backup": ("tests/backup",),
     "environments": ("tests/environments",),
     "upgrades": ("tests/upgrades",),

@@ -10,7 +10,11 @@ end
 
 -- Returns the value of query parameter `apikey`, and takes it out of the path.
 local function take_key_from_query(headers)
-  local path, query = headers:get(":path"):match("^([^?]*)%?(.*)$")
+  local target = headers:get(":path")
+  if not target:find("apikey=", 1, true) then
+    return nil
+  end
+  local path, query = target:match("^([^?]*)%?(.*)$")
   if not query then
     return nil
   end
@@ -49,8 +53,10 @@ function envoy_on_request(handle)
   if key then
     headers:remove("apikey")
   end
+  -- Taken out even where it does not count: the component may log its paths.
+  local key_in_query = take_key_from_query(headers)
   if KEY_IN_QUERY then
-    key = take_key_from_query(headers) or key
+    key = key_in_query or key
   end
 
   local token

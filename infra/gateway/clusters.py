@@ -22,7 +22,8 @@ _HEALTH_INTERVAL = "1s"
 """A component that is told to stop says that it is not ready, and goes on for longer than this
 (services/shared/server.py): by then no request is sent to it."""
 
-_REQUESTS = 1024
+_FAILURES = 5
+_EJECTION = "5s"
 
 
 def clusters(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
@@ -73,13 +74,30 @@ def _cluster(route: Route, settings: GatewaySettings) -> Json:
                 "http_health_check": {"path": route.health_path},
             }
         ],
+        # A container that says it is ready and still fails request after request is left out for a
+        # while, as long as there is another. Its own 500s do not count: they are answers.
+        "outlier_detection": {
+            "consecutive_gateway_failure": _FAILURES,
+            "enforcing_consecutive_gateway_failure": 100,
+            "enforcing_consecutive_5xx": 0,
+            "enforcing_success_rate": 0,
+            "split_external_local_origin_errors": True,
+            "consecutive_local_origin_failure": _FAILURES,
+            "enforcing_local_origin_success_rate": 0,
+            "interval": "1s",
+            "base_ejection_time": _EJECTION,
+            "max_ejection_time": "30s",
+            "max_ejection_percent": 50,
+            # Its health is what it was all the time.
+            "successful_active_health_check_uneject_host": False,
+        },
         "circuit_breakers": {
             "thresholds": [
                 {
-                    "max_connections": 512,
-                    "max_pending_requests": 512,
-                    "max_requests": _REQUESTS,
-                    "max_retries": _REQUESTS,
+                    "max_connections": route.concurrency,
+                    "max_pending_requests": route.concurrency,
+                    "max_requests": 2 * route.concurrency,
+                    "max_retries": 2 * route.concurrency,
                 }
             ]
         },

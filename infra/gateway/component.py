@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
 
+import pulumi
 from pydantic import SecretStr
 
 from infra.container import (
@@ -14,22 +16,32 @@ from infra.container import (
 )
 from infra.gateway import runtime
 from infra.gateway.envoy import render
-from infra.gateway.settings import ApiKey, GatewaySettings
+from infra.gateway.overload import MEMORY_MEBIBYTES
+from infra.gateway.settings import ApiKey, GatewaySettings, Tls
+from infra.gateway.tls import secret_file
 from infra.services import auth
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
     from infra.context import Context
     from infra.credentials import KeyMaterial
+    from infra.gateway.certificates import Certificate
 
 PORT = 8000
+REDIRECT_PORT = 8001
+HTTPS_PORT = 443
 
 
 def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     """What the rendering depends on, from the stack's configuration and keys."""
     gateway = config.gateway
+    public = urlsplit(config.public_url)
+    tls = Tls(public_host=_host(public), public_port=public.port or HTTPS_PORT)
     return GatewaySettings(
         listen_port=PORT,
+        redirect_port=REDIRECT_PORT,
+        tls=tls if gateway.tls else None,
+        secure=public.scheme == "https",
         api_keys=tuple(
             ApiKey(value=SecretStr(key.value), role=key.role, token=SecretStr(key.token))
             for key in keys.api_keys
@@ -44,27 +56,46 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     )
 
 
-def declare(context: Context) -> ContainerService:
+def _host(url: SplitResult) -> str:
+    host = url.hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def declare(context: Context, certificate: Certificate | None) -> ContainerService:
     """Declare the gateway.
 
     It does not wait for what stands behind it: until a component answers, its route says 503.
+
+    Args:
+        context: The environment.
+        certificate: What it shows clients; None for plain HTTP.
     """
     gateway = context.config.gateway
+    ports = [PublishedPort(PORT, gateway.port, gateway.bind_address)]
+    if gateway.tls and gateway.tls.redirect_port:
+        ports.append(PublishedPort(REDIRECT_PORT, gateway.tls.redirect_port, gateway.bind_address))
     configuration = context.keys.apply(lambda keys: render(settings(context.config, keys)))
     return ContainerService(
         ContainerSpec(
             component="gateway",
             image=context.images.reference("gateway"),
             user="101:101",
-            command=runtime.command(),
+            command=runtime.command(tls=certificate is not None),
             files={
                 runtime.CONFIGURATION_FILE: configuration,
                 runtime.START_FILE: runtime.START_SCRIPT,
+                **({runtime.SECRET_FILE: secret_file()} if certificate else {}),
             },
+            renewed_files={
+                runtime.CHAIN_FILE: certificate.chain,
+                runtime.KEY_FILE: pulumi.Output.secret(certificate.key),
+            }
+            if certificate
+            else {},
             networks=("edge", "backend"),
-            ports=[PublishedPort(PORT, gateway.port, gateway.bind_address)],
+            ports=ports,
             health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
-            memory_mebibytes=256,
+            memory_mebibytes=MEMORY_MEBIBYTES,
             cpu_shares=1024,
             stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
         ),

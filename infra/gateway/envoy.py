@@ -13,10 +13,13 @@ import yaml
 from infra.gateway.access_log import access_log
 from infra.gateway.clusters import clusters
 from infra.gateway.errors import local_reply_config
-from infra.gateway.filters import SECURITY_HEADERS, http_filters
+from infra.gateway.filters import http_filters, security_headers
+from infra.gateway.metrics import admin_cluster, metrics_listener
+from infra.gateway.overload import RUNTIME, overload_manager
 from infra.gateway.routes import ROUTES, Route, enabled_routes
-from infra.gateway.virtual_host import route_configuration
-from infra.gateway.xds import Json, typed
+from infra.gateway.tls import HANDSHAKE_TIMEOUT, redirect_listener, transport_socket
+from infra.gateway.virtual_host import arrival_seconds, route_configuration
+from infra.gateway.xds import Json, seconds, socket_address, typed
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings
@@ -24,17 +27,9 @@ if TYPE_CHECKING:
 _HEADER_KIBIBYTES = 32
 _HEADER_COUNT = 100
 _CONNECTION_BUFFER_BYTES = 65_536
-_CONNECTIONS = 10_000
 _HTTP2_STREAMS = 100
 _HTTP2_STREAM_WINDOW_BYTES = 65_536
 _HTTP2_CONNECTION_WINDOW_BYTES = 1_048_576
-
-_HEADERS_TIMEOUT = "10s"
-_REQUEST_TIMEOUT = "60s"
-"""For the whole request to arrive: what ends a body that is sent a byte at a time."""
-
-_STREAM_IDLE_TIMEOUT = "120s"
-_CONNECTION_IDLE_TIMEOUT = "300s"
 
 _DRAIN_TIMEOUT = "5s"
 """Between an HTTP/2 connection's first and last GOAWAY."""
@@ -58,11 +53,16 @@ def bootstrap(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> 
     return {
         "node": {"id": "gateway", "cluster": "plinth"},
         # Loopback of the container's own namespace: other containers do not reach it.
-        "admin": {"address": _address("127.0.0.1", settings.admin_port)},
-        "overload_manager": _connection_limit(),
+        "admin": {"address": socket_address("127.0.0.1", settings.admin_port)},
+        "overload_manager": overload_manager(settings),
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": RUNTIME}]},
         "static_resources": {
-            "listeners": [_listener(enabled, settings)],
-            "clusters": clusters(enabled, settings),
+            "listeners": [
+                _listener(enabled, settings),
+                metrics_listener(settings),
+                *([redirect_listener(settings, settings.tls)] if settings.tls else []),
+            ],
+            "clusters": [*clusters(enabled, settings), admin_cluster(settings)],
         },
     }
 
@@ -70,22 +70,31 @@ def bootstrap(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> 
 def _listener(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
     return {
         "name": "public",
-        "address": _address("0.0.0.0", settings.listen_port),  # noqa: S104 - inside a container
+        "address": socket_address("0.0.0.0", settings.listen_port),  # noqa: S104 - inside a container
         "per_connection_buffer_limit_bytes": _CONNECTION_BUFFER_BYTES,
         "filter_chains": [
             {
+                **(
+                    {
+                        "transport_socket": transport_socket(),
+                        "transport_socket_connect_timeout": HANDSHAKE_TIMEOUT,
+                    }
+                    if settings.tls
+                    else {}
+                ),
                 "filters": [
                     {
                         "name": "envoy.filters.network.http_connection_manager",
                         "typed_config": _connection_manager(routes, settings),
                     }
-                ]
+                ],
             }
         ],
     }
 
 
 def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
+    limits = settings.client_limits
     return typed(
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="public",
@@ -109,12 +118,15 @@ def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) ->
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
         max_request_headers_kb=_HEADER_KIBIBYTES,
-        request_headers_timeout=_HEADERS_TIMEOUT,
-        request_timeout=_REQUEST_TIMEOUT,
-        stream_idle_timeout=_STREAM_IDLE_TIMEOUT,
+        request_headers_timeout=seconds(limits.header_seconds),
+        # The longest that a route may ask for; each route has a time of its own besides.
+        request_timeout=seconds(
+            max([limits.body_seconds, *(arrival_seconds(route, limits) for route in routes)])
+        ),
+        stream_idle_timeout=seconds(limits.silence_seconds),
         drain_timeout=_DRAIN_TIMEOUT,
         common_http_protocol_options={
-            "idle_timeout": _CONNECTION_IDLE_TIMEOUT,
+            "idle_timeout": seconds(limits.idle_seconds),
             "max_headers_count": _HEADER_COUNT,
             # `X_User_Id` reads as `X-User-Id` to a CGI-style server.
             "headers_with_underscores_action": "REJECT_REQUEST",
@@ -125,26 +137,7 @@ def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) ->
             "initial_connection_window_size": _HTTP2_CONNECTION_WINDOW_BYTES,
         },
         access_log=access_log(),
-        local_reply_config=local_reply_config(SECURITY_HEADERS),
+        local_reply_config=local_reply_config(security_headers(secure=settings.secure)),
         http_filters=http_filters(routes, settings),
         route_config=route_configuration(routes, settings),
     )
-
-
-def _connection_limit() -> Json:
-    return {
-        "resource_monitors": [
-            {
-                "name": "envoy.resource_monitors.global_downstream_max_connections",
-                "typed_config": typed(
-                    "envoy.extensions.resource_monitors.downstream_connections.v3"
-                    ".DownstreamConnectionsConfig",
-                    max_active_downstream_connections=_CONNECTIONS,
-                ),
-            }
-        ]
-    }
-
-
-def _address(host: str, port: int) -> Json:
-    return {"socket_address": {"address": host, "port_value": port}}

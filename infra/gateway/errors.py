@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.gateway.routes import METHODS
+
 if TYPE_CHECKING:
     from infra.gateway.xds import Json
 
@@ -70,6 +72,10 @@ def _noted(code: str) -> Json:
     }
 
 
+def _asks_for(header: str) -> Json:
+    return {"header_filter": {"header": {"name": header, "present_match": True}}}
+
+
 _ROLE_KNOWN: Json = {
     "metadata_filter": {
         "matcher": {
@@ -85,7 +91,12 @@ _ROLE_KNOWN: Json = {
     }
 }
 
+_METHOD_CONNECT: Json = {
+    "header_filter": {"header": {"name": ":method", "string_match": {"exact": "CONNECT"}}}
+}
+
 _CHALLENGE = (("WWW-Authenticate", "Bearer"),)
+_UNREADABLE = "The request cannot be read"
 _INVALID_TOKEN = "The access token is invalid or has expired"  # noqa: S105 - a message
 
 ERROR_ANSWERS: tuple[ErrorAnswer, ...] = (
@@ -97,9 +108,30 @@ ERROR_ANSWERS: tuple[ErrorAnswer, ...] = (
         "This path needs the service role",
         {"and_filter": {"filters": [_status(403, 403), _ROLE_KNOWN]}},
     ),
+    # What Envoy makes of a protocol that the path does not speak, and of a tunnel.
+    ErrorAnswer(
+        "bad_request",
+        "This path does not take such an upgrade",
+        {
+            "and_filter": {
+                "filters": [
+                    _status(403, 403),
+                    {"or_filter": {"filters": [_asks_for("upgrade"), _METHOD_CONNECT]}},
+                ]
+            }
+        },
+        400,
+    ),
     # A token of the right issuer that names no known role is as good as none.
     ErrorAnswer("invalid_token", _INVALID_TOKEN, _status(403, 403), 401, _CHALLENGE),
     ErrorAnswer("not_found", "No such path", _status(404, 404)),
+    ErrorAnswer(
+        "method_not_allowed",
+        "This method is not allowed",
+        _status(405, 405),
+        headers=(("Allow", ", ".join(METHODS)),),
+    ),
+    ErrorAnswer("request_timeout", "The request took too long to arrive", _status(408, 408)),
     ErrorAnswer("payload_too_large", "The request body is too large", _status(413, 413)),
     ErrorAnswer(
         "rate_limited",
@@ -107,7 +139,9 @@ ERROR_ANSWERS: tuple[ErrorAnswer, ...] = (
         _status(429, 429),
         headers=(("Retry-After", f"%METADATA(ROUTE:{METADATA_NAMESPACE}:retry_after)%"),),
     ),
-    ErrorAnswer("bad_request", "The request cannot be read", _status(400, 499)),
+    ErrorAnswer("bad_request", _UNREADABLE, _status(400, 499)),
+    # A transfer encoding that is not chunked: nothing that the gateway might do some day.
+    ErrorAnswer("bad_request", _UNREADABLE, _status(501, 501), 400),
     ErrorAnswer(
         "upstream_unavailable", "The service behind this path does not answer", _status(500, 599)
     ),

@@ -31,13 +31,6 @@ ROUTER = "envoy.filters.http.router"
 TOKEN_REQUIRED = "required"  # noqa: S105 - a name
 TOKEN_OPTIONAL = "optional"  # noqa: S105 - a name
 
-SECURITY_HEADERS: Json = [
-    set_header("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
-    set_header("X-Content-Type-Options", "nosniff"),
-    set_header("X-Frame-Options", "DENY"),
-    set_header("Referrer-Policy", "strict-origin-when-cross-origin"),
-]
-
 _IDENTITY_HEADER_PREFIXES = (
     "x-user-",
     "x-service-",
@@ -89,12 +82,28 @@ _RATE_LIMIT_KEY: Json = [
 _SCRIPT = Path(__file__).with_name("api_key.lua")
 
 
+def security_headers(*, secure: bool) -> list[Json]:
+    """`HeaderValueOption` list of the headers that every answer has.
+
+    Args:
+        secure: Whether clients come by HTTPS. Browsers ignore Strict-Transport-Security on plain
+            HTTP, and a server must not send it there (RFC 6797, section 7.2).
+    """
+    strict = set_header("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    return [
+        *([strict] if secure else []),
+        set_header("X-Content-Type-Options", "nosniff"),
+        set_header("X-Frame-Options", "DENY"),
+        set_header("Referrer-Policy", "strict-origin-when-cross-origin"),
+    ]
+
+
 def http_filters(routes: Sequence[Route], settings: GatewaySettings) -> Json:
     """The whole chain."""
     limits = [rate_limit_filter(routes, settings)] if settings.rate_limits else []
     return [
         {"name": CORS, "typed_config": http_filter_message("cors.v3.Cors")},
-        header_filter(trusted_proxies=settings.trusted_proxies),
+        header_filter(settings),
         *limits,
         {
             "name": API_KEY,
@@ -113,9 +122,9 @@ def http_filters(routes: Sequence[Route], settings: GatewaySettings) -> Json:
     ]
 
 
-def header_filter(*, trusted_proxies: int) -> Json:
+def header_filter(settings: GatewaySettings) -> Json:
     """Remove identity that a client claims by header; add the security headers to answers."""
-    removed = (*_IDENTITY_HEADERS, *(() if trusted_proxies else _PROXY_HEADERS))
+    removed = (*_IDENTITY_HEADERS, *(() if settings.trusted_proxies else _PROXY_HEADERS))
     prefixes = [
         {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}
         for prefix in _IDENTITY_HEADER_PREFIXES
@@ -130,7 +139,7 @@ def header_filter(*, trusted_proxies: int) -> Json:
                     {"remove": "server"},
                     {"remove": "x-powered-by"},
                     {"remove": "x-envoy-upstream-service-time"},
-                    *({"append": header} for header in SECURITY_HEADERS),
+                    *({"append": header} for header in security_headers(secure=settings.secure)),
                 ],
             },
         ),

@@ -62,11 +62,20 @@ class Route:
     """Per client address. Rules of one route share the allowance."""
 
     timeout_seconds: int
-    """Time for the whole answer; 0 for none."""
+    """Time for the whole answer; 0 for none, nor for silence: for websockets and server-sent
+    events."""
 
     body_limit_bytes: int = MEBIBYTE
-    """A body is taken in whole, up to this size, before the component sees the request. Does not
-    count for websockets."""
+    """Largest body. It is taken in whole before the component sees the request, unless
+    `streams_body`. Does not count for what follows an upgrade to a websocket."""
+
+    streams_body: bool = False
+    """Whether a body whose Content-Length is within the limit is passed on while it arrives. One
+    whose length is not known is taken in whole all the same, up to 1 MiB."""
+
+    concurrency: int = 512
+    """Requests that the component is sent at the same time; as many wait in the gateway, and more
+    are refused with 503. Routes of one component share the first one's."""
 
     access: Access = Access.API_KEY
     rules: tuple[PathRule, ...] = ()
@@ -84,15 +93,21 @@ class Route:
     come as query parameter `apikey`."""
 
     def __post_init__(self) -> None:
-        """Refuse paths that could not match.
+        """Refuse paths that could not match, and bodies that would fill the gateway's memory.
 
         Raises:
-            ValueError: A path lacks its leading slash or has a trailing one.
+            ValueError: A path lacks its leading slash or has a trailing one; a large body is not
+                streamed.
         """
         if not self.prefix.startswith("/") or self.prefix.endswith("/"):
             raise ValueError(
                 f"route {self.name}: prefix {self.prefix!r} must start with a slash "
                 "and must not end with one"
+            )
+        if self.body_limit_bytes > MEBIBYTE and not self.streams_body:
+            raise ValueError(
+                f"route {self.name}: a body of more than {MEBIBYTE} bytes is not held in memory; "
+                "set streams_body"
             )
         for rule in self.rules:
             if not rule.path.startswith("/") or (rule.path != "/" and rule.path.endswith("/")):
@@ -101,6 +116,9 @@ class Route:
                     "and must not end with one"
                 )
 
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""Every other method is refused: TRACE would show a caller what the gateway adds."""
 
 HEALTH_PATH = "/health/live"
 """Answered by the gateway itself with 200 while it takes requests."""

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.container import FILES_DIRECTORY
+from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
 
 CONFIGURATION_FILE = "envoy.yaml"
+SECRET_FILE = "certificate.yaml"  # noqa: S105 - says where the certificate is
+CHAIN_FILE = "chain.pem"
+KEY_FILE = "key.pem"
+CERTIFICATE_DIRECTORY = "/tmp/certificate"  # noqa: S108 - the container's own, in memory
+"""Where `start.sh` puts certificate and key for Envoy."""
+
 START_FILE = "start.sh"
 START_SCRIPT = Path(__file__).with_name(START_FILE).read_text(encoding="utf-8")
 
@@ -19,12 +25,13 @@ DRAIN_SECONDS = 20
 STOP_GRACE_SECONDS = DRAIN_SECONDS + 10
 
 
-def command(admin_port: int = 9901) -> list[str]:
-    """Command of the container: Envoy, stopped gracefully."""
+def command(admin_port: int = 9901, *, tls: bool = False) -> list[str]:
+    """Command of the container: Envoy, stopped gracefully, its certificate followed."""
     return [
         "bash",
         f"{FILES_DIRECTORY}/{START_FILE}",
         f"{FILES_DIRECTORY}/{CONFIGURATION_FILE}",
         str(admin_port),
         str(DRAIN_SECONDS),
+        *([RENEWED_FILES_DIRECTORY, CERTIFICATE_DIRECTORY] if tls else []),
     ]

@@ -57,6 +57,39 @@ class Upstream(BaseModel):
     """Where it says whether it is ready; None for `port`."""
 
 
+class ClientLimits(BaseModel):
+    """What clients may take of the gateway's time and memory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    header_seconds: float = Field(default=10, gt=0)
+    """For a request's headers to arrive."""
+
+    body_seconds: float = Field(default=60, gt=0)
+    """For its body to arrive, where the route's limit does not ask for more; see
+    `virtual_host.arrival_seconds`."""
+
+    silence_seconds: float = Field(default=120, gt=0)
+    """Without a byte in either direction while a request is under way. Does not hold where a route
+    has no time limit."""
+
+    idle_seconds: float = Field(default=300, gt=0)
+    """For a connection without a request. Less while memory is short; see `overload`."""
+
+    connections: int = Field(default=16_000, ge=1)
+    """Open at the same time. The engine lets a container have 20,000 files open, and connections
+    to components count as well."""
+
+
+class Tls(BaseModel):
+    """Where clients reach a gateway that speaks TLS itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    public_host: str = Field(min_length=1)
+    public_port: int = Field(ge=1, le=65535)
+
+
 class GatewaySettings(BaseModel):
     """Everything that the rendered configuration depends on, besides the route table."""
 
@@ -65,6 +98,18 @@ class GatewaySettings(BaseModel):
     listen_port: int = Field(default=8000, ge=1, le=65535)
     admin_port: int = Field(default=9901, ge=1, le=65535)
     """On the loopback address of the gateway's own network namespace."""
+
+    metrics_port: int = Field(default=9902, ge=1, le=65535)
+    """On every address of that namespace; see `metrics`."""
+
+    redirect_port: int = Field(default=8001, ge=1, le=65535)
+    """Where plain HTTP is sent to HTTPS, with `tls`."""
+
+    tls: Tls | None = None
+    """None for plain HTTP. The certificate is in the files that `runtime` names."""
+
+    secure: bool = False
+    """Whether clients come by HTTPS, to the gateway or to a proxy in front of it."""
 
     api_keys: tuple[ApiKey, ...] = Field(min_length=1)
     jwks: SecretStr
@@ -83,6 +128,7 @@ class GatewaySettings(BaseModel):
 
     rest_openapi: OpenApiAccess = "service_role"
     profiles: frozenset[str] = frozenset({"core"})
+    client_limits: ClientLimits = ClientLimits()
     upstreams: dict[str, Upstream] = {}
     """By component name; a component that is not named is reached by its own name and port."""
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from infra.gateway import filters
 from infra.gateway.errors import METADATA_NAMESPACE
-from infra.gateway.routes import HEALTH_PATH, Access, PathRule, Route
-from infra.gateway.xds import DISABLED, Json, http_filter_message, typed
+from infra.gateway.routes import HEALTH_PATH, MEBIBYTE, METHODS, Access, PathRule, Route
+from infra.gateway.xds import DISABLED, Json, http_filter_message, seconds, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.gateway.settings import GatewaySettings
+    from infra.gateway.settings import ClientLimits, GatewaySettings
 
-_CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+_CORS_METHODS = ", ".join(method for method in METHODS if method != "HEAD")
 _CORS_REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -42,6 +42,9 @@ _CORS_RESPONSE_HEADERS = (
     "Retry-After",
 )
 _CORS_MAX_AGE_SECONDS = 3600
+
+_SLOWEST_UPLOAD_BYTES_PER_SECOND = 16 * 1024
+"""What a client must manage, or its upload does not fit into its time."""
 
 _UNCHECKED = (
     filters.RATE_LIMIT,
@@ -75,6 +78,20 @@ def route_configuration(routes: tuple[Route, ...], settings: GatewaySettings) ->
                 "domains": ["*"],
                 "typed_per_filter_config": {filters.CORS: _cors_policy(settings)},
                 "routes": [
+                    # Two Host headers arrive as one with both values.
+                    _own_answer(
+                        "two-hosts", _headed(":authority", {"contains": ","}), settings, 400
+                    ),
+                    _own_answer(
+                        "method",
+                        _headed(
+                            ":method",
+                            {"safe_regex": {"regex": "|".join(METHODS)}},
+                            invert_match=True,
+                        ),
+                        settings,
+                        405,
+                    ),
                     _own_answer(
                         "health",
                         {"path": HEALTH_PATH},
@@ -92,6 +109,11 @@ def route_configuration(routes: tuple[Route, ...], settings: GatewaySettings) ->
             }
         ],
     }
+
+
+def _headed(name: str, value: Json, **match: Json) -> Json:
+    """Match of any path by a header's value."""
+    return {"prefix": "/", "headers": [{"name": name, "string_match": value, **match}]}
 
 
 def _cors_policy(settings: GatewaySettings) -> Json:
@@ -120,16 +142,20 @@ def _rule_routes(route: Route, rule: PathRule, settings: GatewaySettings) -> Ite
     path = route.prefix + below
     rewritten = route.upstream_prefix.rstrip("/") + below
     # With and without a trailing slash; a prefix match alone would take `/rest/v1x` as well.
-    yield _envoy_route(route, rule, {"path": path}, rewritten or "/", settings)
-    slash_match = {"path" if rule.exact else "prefix": f"{path}/"}
-    yield _envoy_route(route, rule, slash_match, f"{rewritten}/", settings)
+    for match, upstream_path in (
+        ({"path": path}, rewritten or "/"),
+        ({"path" if rule.exact else "prefix": f"{path}/"}, f"{rewritten}/"),
+    ):
+        if rule.access is Access.DENIED:
+            yield _own_answer(f"{route.name}-denied", match, settings, 404)
+            continue
+        envoy_route = _envoy_route(route, rule, match, upstream_path, settings)
+        yield from _by_body(route, envoy_route)
 
 
 def _envoy_route(
     route: Route, rule: PathRule, match: Json, rewritten: str, settings: GatewaySettings
 ) -> Json:
-    if rule.access is Access.DENIED:
-        return _own_answer(f"{route.name}-denied", match, settings, 404)
     per_minute = filters.requests_per_minute(route, settings)
     return {
         "name": route.name,
@@ -147,24 +173,68 @@ def _envoy_route(
         "route": {
             "cluster": route.component,
             "prefix_rewrite": rewritten,
-            "timeout": f"{route.timeout_seconds}s",
             "retry_policy": _retry_policy(),
+            **_time_limits(route, settings.client_limits),
             **({"upgrade_configs": [{"upgrade_type": "websocket"}]} if route.websocket else {}),
         },
-        "typed_per_filter_config": {
-            filters.BODY: _body_limit(route),
-            **_credential_overrides(route, rule.access, settings),
-        },
+        "typed_per_filter_config": _credential_overrides(route, rule.access, settings),
     }
 
 
-def _body_limit(route: Route) -> Json:
+def _by_body(route: Route, envoy_route: Json) -> Iterator[Json]:
+    """The Envoy route once for each way in which bodies are taken.
+
+    A body that is not taken in whole has a length that is known, and known to be allowed: Envoy
+    itself holds the sender to it, byte by byte, and there is nothing to count.
+    """
+
+    def taken(setting: Json, headers: Json) -> Json:
+        return {
+            **envoy_route,
+            "match": {**envoy_route["match"], **({"headers": headers} if headers else {})},
+            "typed_per_filter_config": {
+                filters.BODY: setting,
+                **envoy_route["typed_per_filter_config"],
+            },
+        }
+
     if route.websocket:
-        # What follows an upgrade is no body, and to wait for its end would be to wait for ever.
-        return DISABLED
-    return http_filter_message(
-        "buffer.v3.BufferPerRoute", buffer={"max_request_bytes": route.body_limit_bytes}
-    )
+        # What follows an upgrade is no body, and to wait for its end would be to wait for ever. A
+        # request without these two headers has no body.
+        websocket = {"exact": "websocket", "ignore_case": True}
+        yield taken(
+            DISABLED,
+            [
+                {"name": "upgrade", "string_match": websocket},
+                {"name": "content-length", "present_match": False},
+                {"name": "transfer-encoding", "present_match": False},
+            ],
+        )
+    if route.streams_body:
+        allowed = {"start": 0, "end": route.body_limit_bytes + 1}
+        yield taken(DISABLED, [{"name": "content-length", "range_match": allowed}])
+    held = {"max_request_bytes": min(route.body_limit_bytes, MEBIBYTE)}
+    yield taken(http_filter_message("buffer.v3.BufferPerRoute", buffer=held), [])
+
+
+def arrival_seconds(route: Route, limits: ClientLimits) -> float:
+    """How long a request with the largest body of a route may take to arrive."""
+    return max(limits.body_seconds, route.body_limit_bytes / _SLOWEST_UPLOAD_BYTES_PER_SECOND)
+
+
+def _time_limits(route: Route, limits: ClientLimits) -> Json:
+    if not route.timeout_seconds:
+        return {
+            "timeout": "0s",
+            "idle_timeout": "0s",
+            "max_stream_duration": {"max_stream_duration": "0s"},
+        }
+    longest = arrival_seconds(route, limits) + route.timeout_seconds
+    return {
+        "timeout": seconds(route.timeout_seconds),
+        # Ends a body that is sent a byte at a time: 408 while it arrives.
+        "max_stream_duration": {"max_stream_duration": seconds(longest)},
+    }
 
 
 def _credential_overrides(

@@ -29,5 +29,15 @@ def set_header(key: str, value: str) -> dict[str, Json]:
     }
 
 
+def socket_address(host: str, port: int) -> Json:
+    """An `Address` that is a host and a TCP port."""
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def seconds(value: float) -> str:
+    """A protobuf `Duration` in JSON."""
+    return f"{value:g}s"
+
+
 DISABLED = typed("envoy.config.route.v3.FilterConfig", disabled=True)
 """Per-route setting that takes a filter out of the chain."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -24,13 +25,15 @@ import jwt
 import pytest
 
 from infra import keys
-from infra.container import FILES_DIRECTORY
+from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
 from infra.gateway import runtime
 from infra.gateway.envoy import render
-from infra.gateway.routes import ROUTES, Route
+from infra.gateway.overload import MEMORY_MEBIBYTES
+from infra.gateway.routes import MEBIBYTE, ROUTES, Route
 from infra.gateway.settings import ApiKey, GatewaySettings, Upstream
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ISSUER = "http://gateway.test/auth/v1"
@@ -91,11 +94,49 @@ TWIN = Route(
     requests_per_minute=1_000_000,
     timeout_seconds=5,
 )
-TEST_ROUTES = (*ROUTES, LIMITED, SMALL, DOWN, SOCKET, TWIN)
+HASTY = Route(
+    name="hasty",
+    prefix="/hasty/v1",
+    component="rest",
+    port=3000,
+    profile="core",
+    description="A second for the answer, beside the time for the body",
+    requests_per_minute=1_000_000,
+    timeout_seconds=1,
+    body_limit_bytes=1024,
+)
+UPLOAD = Route(
+    name="upload",
+    prefix="/upload/v1",
+    component="rest",
+    port=3000,
+    profile="core",
+    description="Bodies that are passed on while they arrive",
+    requests_per_minute=1_000_000,
+    timeout_seconds=5,
+    body_limit_bytes=3 * MEBIBYTE,
+    streams_body=True,
+)
+NARROW = Route(
+    name="narrow",
+    prefix="/narrow/v1",
+    component="narrow",
+    port=1,
+    profile="core",
+    description="One request at a time, and one that waits",
+    requests_per_minute=1_000_000,
+    timeout_seconds=5,
+    concurrency=1,
+)
+TEST_ROUTES = (*ROUTES, LIMITED, SMALL, DOWN, SOCKET, TWIN, HASTY, UPLOAD, NARROW)
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers every request with what it received, as JSON."""
+    """Answers every request with what it received, as JSON.
+
+    `/pause/<seconds>` answers after a while; `/events/<seconds>` is two events, and a while
+    between them. What comes after an upgrade to a websocket is sent back.
+    """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -107,7 +148,14 @@ class Echo(BaseHTTPRequestHandler):
             self.send_header("Upgrade", "websocket")
             self.send_header("X-Seen-Path", self.path)
             self.end_headers()
+            self.wfile.write(self.connection.recv(100))
             self.close_connection = True
+            return
+        what, _, pause = self.path.strip("/").partition("/")
+        if what == "pause":
+            time.sleep(float(pause))
+        if what == "events":
+            self._events(float(pause))
             return
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
@@ -125,6 +173,15 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
+    def _events(self, pause: float) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"data: first\n\n")
+        time.sleep(pause)
+        self.wfile.write(b"data: second\n\n")
+
     def __getattr__(self, name: str) -> Callable[[], None]:
         if name.startswith("do_"):  # one method for every verb
             return self._echo
@@ -132,6 +189,22 @@ class Echo(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Keep the test's output to what the test says."""
+
+
+class EchoServer(ThreadingHTTPServer):
+    """Remembers the paths that it was asked for, from the moment a request's headers are there."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        seen = self.seen
+
+        class RememberingEcho(Echo):
+            def _echo(self) -> None:
+                seen.append(self.path)
+                super()._echo()
+
+        # Every address: a gateway in a container comes from a bridge network.
+        super().__init__(("0.0.0.0", 0), RememberingEcho)  # noqa: S104
 
 
 @dataclass(frozen=True)
@@ -169,12 +242,12 @@ class RunningContainer:
 
 
 @pytest.fixture(scope="session")
-def upstream_port() -> Iterator[int]:
-    # Every address: a gateway in a container comes from a bridge network.
-    server = ThreadingHTTPServer(("0.0.0.0", 0), Echo)  # noqa: S104
+def echo() -> Iterator[EchoServer]:
+    """What stands behind every route."""
+    server = EchoServer()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield server.server_address[1]
+    yield server
     server.shutdown()
     thread.join()
 
@@ -194,7 +267,7 @@ def gateway_image() -> str:
 def start_gateway(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    upstream_port: int,
+    echo: EchoServer,
 ) -> Iterator[Callable[..., Gateway]]:
     """Start a gateway with the given settings; all are stopped at the end of the session."""
     stops: list[Callable[[], None]] = []
@@ -209,8 +282,9 @@ def start_gateway(
         folder = tmp_path_factory.mktemp("gateway") / "files"
         folder.mkdir(mode=0o755)
         upstream_host = "127.0.0.1" if binary else "host.docker.internal"
-        ports = {"listen_port": _free_port(), "admin_port": _free_port()} if binary else {}
-        upstream = Upstream(host=upstream_host, port=upstream_port)
+        names = ("listen_port", "admin_port", "metrics_port")
+        ports = {name: _free_port() for name in names} if binary else {}
+        upstream = Upstream(host=upstream_host, port=echo.server_address[1])
         settings = GatewaySettings(
             **{
                 **default_settings(),
@@ -218,6 +292,7 @@ def start_gateway(
                 "upstreams": {
                     "auth": upstream,
                     "rest": upstream,
+                    "narrow": upstream,
                     "down": Upstream(host="127.0.0.1", port=1),
                     "twin": Upstream(host="127.0.0.1", port=1),
                     **upstreams,
@@ -277,17 +352,27 @@ def publishable(gateway: Gateway) -> dict[str, str]:
 
 @pytest.fixture
 def send_raw(gateway: Gateway) -> Callable[[bytes], bytes]:
-    """Send bytes as they are, and return what comes back until the connection rests."""
+    """Send bytes as they are, and return the first answer: its head, and its body if it says how
+    long that is."""
 
     def send(request: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
             connection.sendall(request)
-            answer = b""
-            while b"\r\n\r\n" not in answer and (part := connection.recv(65536)):
-                answer += part
-            return answer
+            return read_answer(connection)
 
     return send
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """The next answer on a connection; see `send_raw`."""
+    answer = b""
+    while b"\r\n\r\n" not in answer and (part := connection.recv(65536)):
+        answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+    while length and len(body) < int(length[1]) and (part := connection.recv(65536)):
+        body += part
+    return head + b"\r\n\r\n" + body
 
 
 def default_settings() -> dict[str, Any]:
@@ -306,6 +391,7 @@ def default_settings() -> dict[str, Any]:
         "issuer": ISSUER,
         "cors_origins": (ORIGIN,),
         "trusted_proxies": 1,
+        "secure": True,
         "rate_limit_per_minute": {"auth": 1_000_000, "rest": 1_000_000},
     }
 
@@ -352,19 +438,33 @@ def _start_process(binary: Path, folder: Path, settings: GatewaySettings) -> Run
 
 
 def start_container(
-    image: str, folder: Path, settings: GatewaySettings, hosts: Sequence[tuple[str, str]] = ()
+    image: str,
+    folder: Path,
+    settings: GatewaySettings,
+    hosts: Sequence[tuple[str, str]] = (),
+    renewed: Path | None = None,
 ) -> RunningContainer:
-    """Start a gateway as the program does: read-only, without privileges."""
+    """Start a gateway as the program does: read-only, without privileges.
+
+    Args:
+        image: Reference of the image.
+        folder: What the container finds as its files.
+        settings: What its configuration was rendered from.
+        hosts: Names and addresses that the container resolves.
+        renewed: Folder with certificate and key, where the settings say TLS.
+    """
     for file in folder.iterdir():
         file.chmod(0o644)
     container = _docker(
-        "run", "--detach", "--read-only", "--cap-drop=ALL", "--user=101:101",
-        "--security-opt=no-new-privileges:true", "--memory=256m",
+        "run", "--detach", "--init", "--read-only", "--cap-drop=ALL", "--user=101:101",
+        "--tmpfs=/tmp:rw,size=64m",
+        "--security-opt=no-new-privileges:true", f"--memory={MEMORY_MEBIBYTES}m",
         f"--volume={folder}:{FILES_DIRECTORY}:ro",
         "--add-host=host.docker.internal:host-gateway",
         *(f"--add-host={name}:{address}" for name, address in hosts),
+        *([f"--volume={renewed}:{RENEWED_FILES_DIRECTORY}:ro"] if renewed else []),
         f"--publish=127.0.0.1::{settings.listen_port}",
-        image, *runtime.command(settings.admin_port),
+        image, *runtime.command(settings.admin_port, tls=renewed is not None),
     )  # fmt: skip
 
     def read_log() -> str:
@@ -381,17 +481,32 @@ def start_container(
     return RunningContainer(container, port, read_log, stop)
 
 
+def address_of(container: RunningContainer) -> str:
+    """A container's address in the engine's own network."""
+    return _docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier)
+
+
 def _docker(*arguments: str) -> str:
     return subprocess.run(
         ["docker", *arguments], check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
-def wait_until_it_answers(port: int, read_log: Callable[[], str]) -> None:
-    """Fail with the gateway's log when it does not answer within 15 seconds."""
+def wait_until_it_answers(
+    port: int, read_log: Callable[[], str], trust: ssl.SSLContext | None = None
+) -> None:
+    """Fail with the gateway's log when it does not answer within 15 seconds.
+
+    Args:
+        port: On the host's loopback address.
+        read_log: Its log.
+        trust: Whose certificates are believed, where it speaks TLS.
+    """
+    scheme = "https" if trust else "http"
     for _ in range(150):
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/live").is_success:
+            url = f"{scheme}://127.0.0.1:{port}/health/live"
+            if httpx.get(url, verify=trust or True).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.1)

@@ -6,14 +6,13 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from .conftest import ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
     from .conftest import Gateway
 
@@ -77,6 +76,13 @@ def test_refused_before_any_filter_has_the_security_headers(
     assert b"\r\nx-frame-options: deny\r\n" in answer
 
 
+def test_plain_http_does_not_ask_for_strict_transport(
+    start_gateway: Callable[..., Gateway],
+) -> None:
+    answer = httpx.get(f"{start_gateway(secure=False).url}/nowhere")
+    assert "strict-transport-security" not in answer.headers
+
+
 def test_request_id_is_kept(client: httpx.Client, publishable: dict[str, str]) -> None:
     headers = {**publishable, "X-Request-ID": "from-the-client"}
     assert client.get("/rest/v1/", headers=headers).headers["x-request-id"] == "from-the-client"
@@ -126,6 +132,14 @@ def test_address_by_header_is_taken_off_without_a_trusted_proxy(
     headers = {**publishable, name: "forged"}
     seen = strict_client.get("/rest/v1/todos", headers=headers).json()["headers"]
     assert name.lower() not in seen
+
+
+def test_protocol_by_header_is_not_believed_without_a_trusted_proxy(
+    strict_client: httpx.Client, publishable: dict[str, str]
+) -> None:
+    headers = {**publishable, "X-Forwarded-Proto": "https"}
+    seen = strict_client.get("/rest/v1/todos", headers=headers).json()["headers"]
+    assert seen["x-forwarded-proto"] == "http"
 
 
 @pytest.mark.parametrize("path", ["/rest/v1/todos", "/auth/v1/token", "/auth/v1/admin/users"])
@@ -198,6 +212,29 @@ def log_line(gateway: Gateway) -> Callable[[str], str]:
         return pytest.fail(f"no line about {request_id} in the log:\n{gateway.read_log()}")
 
     return wait
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/rest/v1/todos?apikey={key}",
+        "/socket/v1/join?apikey={key}",
+        "/nowhere?apikey={key}",
+        "/auth/v1/x%2fadmin?apikey={key}",
+        "http://gateway/rest/v1/todos?apikey={key}",
+    ],
+)
+def test_access_log_is_without_keys_of_queries(
+    gateway: Gateway,
+    send_raw: Callable[[bytes], bytes],
+    client: httpx.Client,
+    log_line: Callable[[str], str],
+    target: str,
+) -> None:
+    key = gateway.key("secret")
+    send_raw(f"GET {target.format(key=key)} HTTP/1.1\r\nHost: gateway\r\n\r\n".encode())
+    log_line(client.get("/nowhere").headers["x-request-id"])  # written after the one before
+    assert key not in gateway.read_log()
 
 
 @pytest.mark.parametrize("carrier", ["header", "bearer", "query"])

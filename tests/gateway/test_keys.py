@@ -86,6 +86,48 @@ def test_two_keys_in_one_request(client: httpx.Client, gateway: Gateway) -> None
     assert client.get("/rest/v1/todos", headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize("order", [("publishable", "secret"), ("secret", "publishable")])
+def test_two_authorizations_in_one_request(
+    client: httpx.Client, gateway: Gateway, order: tuple[str, str]
+) -> None:
+    bearers = [("Authorization", f"Bearer {gateway.key(name)}") for name in order]
+    headers = [("apikey", gateway.key("publishable")), *bearers]
+    assert client.get("/auth/v1/admin/users", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("order", [("token", "key"), ("key", "token")])
+def test_key_and_token_as_two_authorizations(
+    client: httpx.Client, gateway: Gateway, publishable: dict[str, str], order: tuple[str, str]
+) -> None:
+    bearer = {"token": access_token(), "key": gateway.key("secret")}
+    headers = [*publishable.items(), *(("Authorization", f"Bearer {bearer[it]}") for it in order)]
+    assert client.get("/rest/v1/todos", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["APIKEY", "ApiKey", "aPiKeY"])
+def test_header_of_the_key_in_any_case(client: httpx.Client, gateway: Gateway, name: str) -> None:
+    answer = client.get("/rest/v1/todos", headers={name: gateway.key("publishable")})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("change", [str.upper, str.lower, str.swapcase, lambda key: key[:-1]])
+def test_key_itself_is_compared_as_it_is(
+    client: httpx.Client, gateway: Gateway, change: Callable[[str], str]
+) -> None:
+    answer = client.get("/rest/v1/todos", headers={"apikey": change(gateway.key("secret"))})
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
+@pytest.mark.parametrize("path", ["/rest/v1/todos", "/auth/v1/token", "/auth/v1/verify"])
+@pytest.mark.parametrize("query", ["apikey={key}", "select=id&apikey={key}", "apikey={key}&a=b"])
+def test_key_in_a_query_never_reaches_the_component(
+    client: httpx.Client, gateway: Gateway, publishable: dict[str, str], path: str, query: str
+) -> None:
+    key = gateway.key("secret")
+    answer = client.get(f"{path}?{query.format(key=key)}", headers=publishable)
+    assert (answer.status_code, key in answer.text) == (200, False)
+
+
 def test_key_in_query_is_no_key_where_headers_can_be_set(
     client: httpx.Client, gateway: Gateway
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import httpx
@@ -128,7 +129,7 @@ def test_body_of_a_request_without_key_is_not_waited_for(
         (b"\r\n".join(b"X-Filler-%d: x" % number for number in range(150)), b"431"),
         (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"400"),
         (b"Content-Length: 5\r\nContent-Length: 6", b"400"),
-        (b"Transfer-Encoding: xchunked", b"501"),
+        (b"Transfer-Encoding: xchunked", b"400"),
         (b"Header without colon", b"400"),
         (b"X-Null: a\x00b", b"400"),
     ],
@@ -158,6 +159,14 @@ def test_unreadable_request_ends_cleanly(
         "/auth/v1/verify/../admin/users",
         "/auth/v1/admin?x=/verify",
         "/auth/v1/admin/?x",
+        "/auth/v1/admin/.",
+        "/auth/v1/x/../admin/.",
+        "/auth/v1\\admin/users",
+        "/auth/v1/x\\..\\admin/users",
+        "http://gateway/auth/v1/admin/users",
+        "http://gateway//auth/v1/x/%2e%2e/admin/users",
+        "http://elsewhere.example/auth/v1/admin/users",
+        "http://user:password@gateway/auth/v1/admin/users",
     ],
 )
 def test_spelling_of_a_guarded_path_does_not_matter(
@@ -174,9 +183,13 @@ def test_spelling_of_a_guarded_path_does_not_matter(
         "/auth/v1/%5cadmin",
         "/auth/v1%2fadmin",
         "/auth/v1/%00admin",
+        "/auth/v1/admin#/verify",
+        "/auth/v1/verify#/../admin",
+        "/auth/v1/\tadmin",
+        "auth/v1/admin",
     ],
 )
-def test_encoded_slash_is_refused(
+def test_path_with_a_character_that_servers_read_differently_is_refused(
     send_raw: Callable[[bytes], bytes], gateway: Gateway, path: str
 ) -> None:
     assert _status(send_raw, gateway, path) == "400"
@@ -189,6 +202,9 @@ def test_encoded_slash_is_refused(
         ("/auth/v1/admin./users", "/admin./users"),
         ("/auth/v1/administrator", "/administrator"),
         ("/auth/v1/%41dmin", "/Admin"),
+        ("/auth/v1/ADMIN/users", "/ADMIN/users"),
+        ("/auth/v1/%2561dmin/users", "/%2561dmin/users"),
+        ("/auth/v1/%c0%aeadmin", "/%c0%aeadmin"),
         ("/rest/v1/todos?select=a%2Fb", "/todos?select=a%2Fb"),
     ],
 )
@@ -198,7 +214,9 @@ def test_another_path_reaches_the_component_as_another_path(
     assert client.get(path, headers=publishable).json()["path"] == seen
 
 
-@pytest.mark.parametrize("path", ["/", "/rest", "/rest/v1x", "/rest/v10/todos", "/auth/v2/user"])
+@pytest.mark.parametrize(
+    "path", ["/", "/rest", "/rest/v1x", "/rest/v10/todos", "/auth/v2/user", "/AUTH/v1/admin"]
+)
 def test_unknown_path(client: httpx.Client, publishable: dict[str, str], path: str) -> None:
     answer = client.get(path, headers=publishable)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
@@ -207,6 +225,18 @@ def test_unknown_path(client: httpx.Client, publishable: dict[str, str], path: s
 def test_component_that_is_away(client: httpx.Client, publishable: dict[str, str]) -> None:
     answer = client.get("/down/v1/", headers=publishable)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "upstream_unavailable")
+
+
+def test_requests_beyond_what_a_component_takes_are_refused(
+    gateway: Gateway, publishable: dict[str, str]
+) -> None:
+    def ask(_: int) -> int:
+        url = f"{gateway.url}/narrow/v1/pause/1"
+        return httpx.get(url, headers=publishable, timeout=10).status_code
+
+    with ThreadPoolExecutor(8) as clients:
+        # One on each thread of the gateway, and one that waits; the others are not kept waiting.
+        assert set(clients.map(ask, range(8))) == {200, 503}
 
 
 def test_health_needs_no_key(client: httpx.Client) -> None:

@@ -166,6 +166,14 @@ def test_a_container_that_is_not_ready_gets_no_request(
     assert twins[1].seen == []
 
 
+def test_a_container_that_fails_request_after_request_is_left_out(
+    twin_client: httpx.Client, twins: tuple[Twin, Twin]
+) -> None:
+    twins[1].unavailable = True
+    # Five failures in a row, on each of the gateway's threads that find out at the same time.
+    assert statuses(twin_client, "POST").count(503) <= REQUESTS // 4
+
+
 def test_a_component_that_is_not_ready_answers_for_itself(
     twin_client: httpx.Client, twins: tuple[Twin, Twin]
 ) -> None:

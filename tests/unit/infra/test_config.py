@@ -16,6 +16,7 @@ DEVELOPMENT: dict[str, object] = {
     "environment": "development",
     "auth": {"autoconfirm": True},
 }
+TLS = {"certificate_file": "chain.pem", "key_file": "key.pem", "redirect_port": 80}
 PRODUCTION: dict[str, object] = {
     "environment": "production",
     "images": {"require_digest": True},
@@ -77,6 +78,15 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             {"auth": {"autoconfirm": True, "mail_subjects": {"invitation": "x"}}},
             "plinth:auth.mail_subjects.invitation",
         ),
+        (
+            {"gateway": {"tls": TLS, "port": 80}},
+            "gateway.tls.redirect_port: port 80 is also gateway.p",
+        ),
+        (
+            {"gateway": {"tls": TLS, "public_url": "http://api.example.com"}},
+            "gateway.public_url: http://api.example.com is plain HTTP, and gateway.tls is set",
+        ),
+        ({"gateway": {"tls": {"key": 1}}}, "gateway.tls.key: no such setting; known here: cert"),
     ],
 )
 def test_a_mistake_is_named_with_its_path(values: dict[str, object], message: str) -> None:
@@ -116,6 +126,16 @@ def test_an_extension_may_have_a_hyphen() -> None:
 def test_the_public_url_defaults_to_the_published_port() -> None:
     config = parse(DEVELOPMENT | {"gateway": {"port": 8123}})
     assert config.public_url == "http://127.0.0.1:8123"
+
+
+def test_the_public_url_of_a_gateway_with_a_certificate_defaults_to_https() -> None:
+    config = parse(DEVELOPMENT | {"gateway": {"port": 8443, "tls": TLS}})
+    assert config.public_url == "https://127.0.0.1:8443"
+
+
+def test_the_port_for_redirects_is_published() -> None:
+    config = parse(DEVELOPMENT | {"gateway": {"port": 443, "tls": TLS}})
+    assert config.published_ports() == {"gateway.port": 443, "gateway.tls.redirect_port": 80}
 
 
 def test_a_trailing_slash_of_the_public_url_is_dropped() -> None:

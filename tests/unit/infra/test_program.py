@@ -1,6 +1,7 @@
 """The whole program under a recorder, as each shipped stack runs it."""
 
 import secrets
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from services.auth.settings import AuthSettings
+from tests.self_signed import self_signed
 from tests.unit.infra.conftest import ROOT, STACKS, Recorder, run_program
 from tests.unit.infra.locks import DIGEST, REGISTRY, fitting, written
 
@@ -276,3 +278,48 @@ def test_a_mail_template_is_named_by_its_place_in_the_container() -> None:
     auth = {"autoconfirm": True, "mail_templates": {"invite": template}}
     environment = environment_of_auth(auth=auth)
     assert environment["GOTRUE_MAILER_TEMPLATES_INVITE"] == "/run/plinth/files/invite.html"
+
+
+@pytest.fixture
+def with_certificate(tmp_path: Path) -> Callable[[str], Recorder]:
+    """Run the program with a certificate of the given subject."""
+
+    def run(subject: str) -> Recorder:
+        chain, key = self_signed(subject)
+        (tmp_path / "chain.pem").write_text(chain)
+        (tmp_path / "key.pem").write_text(key)
+        tls = {
+            "certificate_file": str(tmp_path / "chain.pem"),
+            "key_file": str(tmp_path / "key.pem"),
+            "redirect_port": 8080,
+        }
+        return run_program("dev", {**DEVELOPMENT, "plinth:gateway": {"port": 8443, "tls": tls}})
+
+    return run
+
+
+def test_another_certificate_does_not_replace_the_gateway(
+    with_certificate: Callable[[str], Recorder],
+) -> None:
+    first, second = (with_certificate(subject).resources[CONTAINER] for subject in ("a", "b"))
+    assert first["gateway"] == second["gateway"]
+
+
+def test_another_certificate_is_carried_by_another_container(
+    with_certificate: Callable[[str], Recorder],
+) -> None:
+    names = {
+        with_certificate(subject).resources[CONTAINER]["gateway-renewed-files"]["name"]
+        for subject in ("a", "b")
+    }
+    assert len(names) == 2
+
+
+def test_a_gateway_with_a_certificate_publishes_both_its_ports(
+    with_certificate: Callable[[str], Recorder],
+) -> None:
+    gateway = with_certificate("a").resources[CONTAINER]["gateway"]
+    assert [(port["internal"], port["external"]) for port in gateway["ports"]] == [
+        (8000, 8443),
+        (8001, 8080),
+    ]

@@ -25,8 +25,9 @@ def test_a_volume_that_stays_on_the_engine_keeps_its_data(volume: MakeStep) -> N
     assert worst(*findings(preview(volume("delete", "redis", retain=True)))) is Danger.AT_RISK
 
 
-def test_the_volume_of_a_components_files_holds_no_data(volume: MakeStep) -> None:
-    assert not is_data_volume(volume("delete", "redis", name="redis-files-volume"))
+@pytest.mark.parametrize("name", ["redis-files-volume", "redis-renewed-files-volume"])
+def test_the_volume_of_a_components_files_holds_no_data(volume: MakeStep, name: str) -> None:
+    assert not is_data_volume(volume("delete", "redis", name=name))
 
 
 def test_a_volume_that_nobody_knows_is_taken_for_data(step: MakeStep) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from infra.gateway import filters
 from infra.gateway.envoy import render
-from infra.gateway.routes import ROUTES
+from infra.gateway.routes import MEBIBYTE, ROUTES
 from infra.gateway.settings import GatewaySettings, Upstream
 
 CHAIN = [
@@ -67,9 +68,13 @@ def test_component_is_reached_by_its_name(configuration: dict[str, Any]) -> None
         ]["socket_address"]
         for cluster in configuration["static_resources"]["clusters"]
     }
-    assert addresses == {
-        route.component: {"address": route.component, "port_value": route.port} for route in ROUTES
-    }
+    assert (
+        addresses.items()
+        >= {
+            route.component: {"address": route.component, "port_value": route.port}
+            for route in ROUTES
+        }.items()
+    )
 
 
 def test_component_can_be_elsewhere(fields: dict[str, Any]) -> None:
@@ -112,6 +117,27 @@ def test_token_is_read_from_the_header_alone(connection_manager: dict[str, Any])
         "providers"
     ]["platform"]
     assert provider["from_headers"] == [{"name": "Authorization", "value_prefix": "Bearer "}]
+
+
+def test_largest_body_decides_how_long_a_request_may_take_to_arrive(fields: dict[str, Any]) -> None:
+    upload = replace(ROUTES[1], body_limit_bytes=160 * MEBIBYTE, streams_body=True)
+    text = render(GatewaySettings(**fields), (upload,))
+    assert "request_timeout: 10240s\n" in text
+
+
+@pytest.mark.parametrize("setting", ["timeout", "idle_timeout"])
+def test_route_without_a_time_limit(fields: dict[str, Any], setting: str) -> None:
+    endless = replace(ROUTES[1], timeout_seconds=0, rules=())
+    text = render(GatewaySettings(**fields), (endless,))
+    assert text.count(f" {setting}: 0s\n") == text.count("cluster: rest\n")
+
+
+@pytest.mark.parametrize("threshold", ["max_connections", "max_pending_requests"])
+def test_component_takes_as_many_requests_as_its_first_route_says(
+    fields: dict[str, Any], threshold: str
+) -> None:
+    text = render(GatewaySettings(**fields), (replace(ROUTES[1], concurrency=77),))
+    assert f"{threshold}: 77\n" in text
 
 
 def test_disabled_profile_has_no_route(fields: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from infra.gateway.routes import (
+    MEBIBYTE,
     ROUTES,
     Access,
     OpenApiAccess,
@@ -31,6 +32,11 @@ def test_prefix_that_cannot_match_is_refused(route: Route, prefix: str) -> None:
 def test_rule_that_cannot_match_is_refused(route: Route, path: str) -> None:
     with pytest.raises(ValueError, match="must start with a slash"):
         replace(route, rules=(PathRule(path, Access.DENIED),))
+
+
+def test_large_body_that_would_be_held_is_refused(route: Route) -> None:
+    with pytest.raises(ValueError, match="set streams_body"):
+        replace(route, body_limit_bytes=MEBIBYTE + 1)
 
 
 @pytest.mark.parametrize("attribute", ["name", "prefix"])
