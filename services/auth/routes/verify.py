@@ -67,6 +67,8 @@ async def follow_link(
         verification, (context.tokens.kept(token),), "Email link is invalid or has expired"
     )
     try:
+        if verification not in LINKS:
+            raise _unknown_type()
         async with context.database.transaction("verify_link") as connection:
             user = await _accept(connection, context, presented)
             if user is None:
@@ -97,6 +99,10 @@ async def verify(
             return JSONResponse({"code": "200", "msg": _HALF_CONFIRMED})
         user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
     return JSONResponse(token_answer(context, user, session, refresh_token))
+
+
+def _unknown_type() -> AuthError:
+    return validation_failed("Invalid email verification type")
 
 
 def _presented(body: Verification, context: AuthContext) -> _Presented:
@@ -135,7 +141,7 @@ async def _accept(
     """
     token_types = _TOKEN_TYPES.get(presented.verification)
     if token_types is None:
-        raise validation_failed("Invalid email verification type")
+        raise _unknown_type()
     refusal = AuthError(403, "otp_expired", presented.refusal)
     lifetime = dt.timedelta(seconds=context.settings.otp_lifetime_seconds)
     found = await find_token(connection, presented.kept, token_types, lifetime)

@@ -240,6 +240,16 @@ def test_a_link_with_a_strange_token_leads_to_an_error(
     assert fragment(answer)["error_code"] == "otp_expired"
 
 
+@pytest.mark.parametrize("kind", ["email", "sms", "nonsense"])
+@pytest.mark.parametrize("prefix", ["", "pkce_"])
+def test_a_link_of_a_strange_kind_leads_to_an_error(
+    confirming_service: AuthService, recovery: Mail, kind: str, prefix: str
+) -> None:
+    path = f"/verify?type={kind}&token={prefix}{recovery.token}"
+
+    assert fragment(confirming_service.request("GET", path))["error_code"] == "validation_failed"
+
+
 def test_a_look_at_the_headers_of_a_link_does_not_use_it(
     confirming_service: AuthService, recovery: Mail
 ) -> None:
