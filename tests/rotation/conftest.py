@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from tests.checkout import Run
 
 USER = {"email": "ann@example.org", "password": "the password of ann, as she typed it"}
-CUT_OFF_AT = (1, 2, 3)
-"""Runs of one rotation are killed when the engine makes their first, second, third container."""
+CUT_OFF_AT = (("create", None), ("create", "auth"), ("stop", "auth"))
+"""When runs of one rotation are killed, by what the engine does to which component's containers:
+when it makes any, when auth's new one is there, and when the old one has made way."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def story(stack: Stack) -> Story:
     passwords = _rotate(stack, Watcher(stack.url, second_key, keys.watcher.session))
 
     stack.configure(keys=3, passwords=3, revoke=True)
-    cut_off = [stack.cut_off(containers) for containers in CUT_OFF_AT]
+    cut_off = [stack.cut_off(action, component) for action, component in CUT_OFF_AT]
     stack.make("up")
     again = stack.make("up")
     after = _moment(stack)

@@ -90,11 +90,16 @@ class Stack:
         assert run.code == 0, run.printed
         return run
 
-    def cut_off(self, containers: int) -> Run:
-        """Start `make up`, and kill all of it when the engine makes its n-th container."""
+    def cut_off(self, action: str, component: str | None) -> Run:
+        """Start `make up`, and kill all of it when the engine has done something.
+
+        Args:
+            action: As the engine's events name it.
+            component: To whose containers; None for any.
+        """
         events = Events(self.engine)
         started = self.copy.start("make", "--no-print-directory", f"STACK={NAME}", "up")
-        while started.poll() is None and len(events.times("create")) < containers:
+        while started.poll() is None and not events.times(action, component):
             time.sleep(0.02)
         for process in reversed(_descendants(started.pid)):
             with suppress(ProcessLookupError):
