@@ -15,6 +15,7 @@ from policies import (
     images,
     known_secrets,
     listed_secrets,
+    monitoring,
     mounts,
     operations,
     outputs,
@@ -272,6 +273,12 @@ POLICIES: Final[tuple[Policy[Any], ...]] = (
         "components-checked",
         "Every component has one container that runs, with a health check if it stays up.",
         graph_check=graph.components,
+    ),
+    Policy(
+        "components-monitored",
+        "Where a monitor runs, every component that stays up is among its targets.",
+        graph_check=monitoring.components,
+        parameters=monitoring.Monitoring,
     ),
     Policy(
         "published-ports-configured",
