@@ -68,7 +68,7 @@ class Story:
     """After all of it."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, up; it is destroyed in the end."""
     stack = copy_to(tmp_path_factory.mktemp("checkout"))
@@ -80,7 +80,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.make("destroy")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def story(stack: Stack) -> Story:
     """A rotation of keys, one of passwords, and one of both that is cut off three times."""
     stack.make("seed")
