@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from policies.resource_types import CONTAINER, IMAGE, NETWORK, REMOTE_IMAGE, TAG, VOLUME
 from preview_report.disclosure import NOTES, SECRET, shown
-from toolchain.containers import COMPONENT_LABEL
+from toolchain.containers import COMPONENT_LABEL, ROLE_LABEL, declared_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from preview_report.recording import Step
-
-ROLE_LABEL: Final = "plinth.role"
 
 OPERATIONS: Final[Mapping[str, str]] = {
     "create": "created",
@@ -63,16 +61,6 @@ class Change:
     """For what is changed or replaced."""
 
 
-def labels(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Labels of a container, volume or network, whose inputs hold them as pairs."""
-    pairs = inputs.get("labels")
-    if not isinstance(pairs, list):
-        return {}
-    return {
-        str(pair.get("label")): str(pair.get("value")) for pair in pairs if isinstance(pair, dict)
-    }
-
-
 def kind_of(step: Step) -> str:
     """What a resource is: `container`, `volume`, `network`, `image`, `secret`, or its type."""
     if step.type.startswith("random:"):
@@ -85,17 +73,17 @@ def component_of(step: Step) -> str:
     kind = kind_of(step)
     if kind in SHARED:
         return SHARED[kind]
-    return labels(step.inputs()).get(COMPONENT_LABEL, "other")
+    return declared_labels(step.inputs()).get(COMPONENT_LABEL, "other")
 
 
 def is_file_carrier(step: Step) -> bool:
     """Whether a container only brings files into a volume; it is created and never started."""
-    return step.type == CONTAINER and labels(step.inputs()).get(ROLE_LABEL) == "files"
+    return step.type == CONTAINER and declared_labels(step.inputs()).get(ROLE_LABEL) == "files"
 
 
 def is_one_shot(step: Step) -> bool:
     """Whether a container runs to its end once."""
-    return step.type == CONTAINER and labels(step.inputs()).get(ROLE_LABEL) == "one-shot"
+    return step.type == CONTAINER and declared_labels(step.inputs()).get(ROLE_LABEL) == "one-shot"
 
 
 def has_generated_name(step: Step) -> bool:

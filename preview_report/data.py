@@ -7,10 +7,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from policies.resource_types import CONTAINER, VOLUME
-from preview_report.changes import component_of, is_file_carrier, labels
+from preview_report.changes import component_of, is_file_carrier
 from preview_report.disclosure import UNKNOWN, shown
 from preview_report.images import program_version
-from toolchain.containers import COMPONENT_LABEL
+from toolchain.containers import COMPONENT_LABEL, declared_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +62,7 @@ def is_data_volume(step: Step) -> bool:
     """
     if step.type != VOLUME:
         return False
-    component = labels(step.inputs()).get(COMPONENT_LABEL)
+    component = declared_labels(step.inputs()).get(COMPONENT_LABEL)
     carried = (f"{component}-files-volume", f"{component}-renewed-files-volume")
     return component is None or step.name not in carried
 

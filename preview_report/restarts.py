@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from policies.resource_types import CONTAINER
-from preview_report.changes import has_generated_name, is_file_carrier, is_one_shot, labels
-from toolchain.containers import COMPONENT_LABEL
+from preview_report.changes import has_generated_name, is_file_carrier, is_one_shot
+from toolchain.containers import COMPONENT_LABEL, declared_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -119,7 +119,7 @@ def movement(steps: Sequence[Step]) -> Movement:
 
 
 def _component(step: Step) -> str:
-    return labels(step.inputs()).get(COMPONENT_LABEL, step.name)
+    return declared_labels(step.inputs()).get(COMPONENT_LABEL, step.name)
 
 
 def _health(inputs: Mapping[str, Any], name: str, default: float) -> float:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import ToolchainError
 from toolchain.processes import capture, last_lines
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 STACK_LABEL = "plinth.stack"
 COMPONENT_LABEL = "plinth.component"
+ROLE_LABEL = "plinth.role"
 STOP_SECONDS = 120
 
 
@@ -55,6 +59,16 @@ class Container:
     @property
     def _ended_badly(self) -> bool:
         return self.status == "exited" and self.exit_code != 0
+
+
+def declared_labels(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Labels of a container, volume or network as Pulumi's inputs hold them: a list of pairs."""
+    pairs = inputs.get("labels")
+    if not isinstance(pairs, list):
+        return {}
+    return {
+        str(pair.get("label")): str(pair.get("value")) for pair in pairs if isinstance(pair, dict)
+    }
 
 
 def parse(inspected: str) -> list[Container]:

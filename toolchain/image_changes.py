@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolchain import engine_events
-from toolchain.containers import COMPONENT_LABEL
+from toolchain.containers import COMPONENT_LABEL, ROLE_LABEL, declared_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONTAINER_TYPE = "docker:index/container:Container"
-ROLE_LABEL = "plinth.role"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def of_stores(events: str) -> tuple[ImageChange, ...]:
             continue
         after = str(new.get("image") or "")
         if urn in before and after != before[urn]:
-            component = _labels(new)[COMPONENT_LABEL]
+            component = declared_labels(new)[COMPONENT_LABEL]
             found[component] = ImageChange(component, before[urn], after)
     return tuple(found[name] for name in sorted(found))
 
@@ -56,13 +55,9 @@ def _inputs(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return (state or {}).get("inputs") or {}
 
 
-def _labels(inputs: Mapping[str, Any]) -> dict[str, str]:
-    return {pair["label"]: pair["value"] for pair in inputs.get("labels") or ()}
-
-
 def _keeps_data(inputs: Mapping[str, Any]) -> bool:
     """Whether a container writes to a volume: those that carry files are mounted read-only."""
-    if _labels(inputs).get(ROLE_LABEL) == "files":
+    if declared_labels(inputs).get(ROLE_LABEL) == "files":
         return False
     return any(
         mount.get("volumeName") and not mount.get("readOnly")

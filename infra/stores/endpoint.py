@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from infra.config import TlsMode
+    from infra.config import ExternalDatabase, ExternalMongo, ExternalRedis, TlsMode
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,30 @@ class Endpoint:
     """Inside the stack's networks nothing is encrypted; an external server says what it asks."""
     ca_certificate: str | None = None
     """PEM of the authorities that may have signed an external server's certificate."""
+
+    @classmethod
+    def elsewhere(
+        cls,
+        scheme: str,
+        server: ExternalDatabase | ExternalMongo | ExternalRedis,
+        *,
+        database: str,
+    ) -> Self:
+        """Endpoint of a server that the configuration names."""
+        return cls(
+            scheme=scheme,
+            host=server.host,
+            port=server.port,
+            user=server.user,
+            database=database,
+            tls=server.tls,
+            ca_certificate=server.ca_certificate,
+        )
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -35,17 +35,10 @@ def declare(context: Context) -> Mongo:
 
 
 def _elsewhere(external: ExternalMongo) -> Mongo:
+    endpoint = Endpoint.elsewhere("mongodb", external, database="")
     return Mongo(
-        server=ExternalStore("mongo", f"{external.host}:{external.port}"),
-        endpoint=Endpoint(
-            scheme="mongodb",
-            host=external.host,
-            port=external.port,
-            user=external.user,
-            database="",
-            tls=external.tls,
-            ca_certificate=external.ca_certificate,
-        ),
+        server=ExternalStore("mongo", endpoint.address),
+        endpoint=endpoint,
         password=credentials.given(external.password),
     )
 

@@ -84,7 +84,7 @@ def declare(context: Context) -> Postgres:
     server: ContainerService | ExternalStore
     if external:
         superuser_password = credentials.given(external.password)
-        server = ExternalStore("postgres", f"{external.host}:{external.port}")
+        server = ExternalStore("postgres", client.endpoint.address)
     else:
         # The server takes it when its data directory is made and never again: one generation.
         superuser_password = credentials.password("postgres", generation=1)
@@ -114,15 +114,7 @@ def client_of(database: Database) -> Client:
     """How the database is reached, as its superuser."""
     external = database.external
     if external:
-        endpoint = Endpoint(
-            scheme="postgresql",
-            host=external.host,
-            port=external.port,
-            user=external.user,
-            database=external.database,
-            tls=external.tls,
-            ca_certificate=external.ca_certificate,
-        )
+        endpoint = Endpoint.elsewhere("postgresql", external, database=external.database)
         return Client(endpoint, network="backend")
     endpoint = Endpoint(
         "postgresql", "postgres", PORT, SUPERUSER, DATABASE, published_port=database.port

@@ -62,17 +62,10 @@ def declare(context: Context) -> Redis:
 
 
 def _elsewhere(external: ExternalRedis) -> Redis:
+    endpoint = Endpoint.elsewhere("redis", external, database=str(external.database))
     return Redis(
-        server=ExternalStore("redis", f"{external.host}:{external.port}"),
-        endpoint=Endpoint(
-            scheme="redis",
-            host=external.host,
-            port=external.port,
-            user=external.user,
-            database=str(external.database),
-            tls=external.tls,
-            ca_certificate=external.ca_certificate,
-        ),
+        server=ExternalStore("redis", endpoint.address),
+        endpoint=endpoint,
         password=credentials.given(external.password),
     )
 

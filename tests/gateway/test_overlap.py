@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 REQUESTS = 40
+NOTICED_SECONDS = 3
+"""The gateway asks for health every second, and nothing outside says when it has."""
 PATH = "/twin/v1/things"
 
 
@@ -160,7 +162,7 @@ def test_a_container_that_is_not_ready_gets_no_request(
     twin_client: httpx.Client, twins: tuple[Twin, Twin]
 ) -> None:
     twins[1].ready = False
-    time.sleep(3)
+    time.sleep(NOTICED_SECONDS)
     twins[1].seen.clear()
     statuses(twin_client, "POST")
     assert twins[1].seen == []
@@ -179,5 +181,5 @@ def test_a_component_that_is_not_ready_answers_for_itself(
 ) -> None:
     for twin in twins:
         twin.ready = False
-    time.sleep(3)
+    time.sleep(NOTICED_SECONDS)
     assert statuses(twin_client, "GET") == [200] * REQUESTS

@@ -23,6 +23,11 @@ CUT_OFF_AT = (("create", None), ("create", "auth"), ("stop", "auth"))
 """When runs of one rotation are killed, by what the engine does to which component's containers:
 when it makes any, when auth's new one is there, and when the old one has made way."""
 
+AFTERMATH_SECONDS = 3
+"""How long requests go on after an update: the gateway forgets the old containers in this time."""
+WORKING_SECONDS = 1
+"""Long enough for every kind of request to be made several times."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -105,7 +110,7 @@ def story(stack: Stack) -> Story:
     key = after.outputs["publishable_key"]
     # What the revoked key signed is refused; whoever holds a refresh token goes on with that.
     with Watcher(stack.url, key, _refreshed(stack, key, passwords.watcher.session)) as last:
-        time.sleep(1)
+        time.sleep(WORKING_SECONDS)
     return Story(
         before=before,
         keys=keys,
@@ -153,7 +158,7 @@ def _rotate(stack: Stack, watcher: Watcher) -> Rotation:
     events = Events(stack.engine)
     with watcher:
         stack.make("up")
-        time.sleep(3)
+        time.sleep(AFTERMATH_SECONDS)
     left = events.times("kill", "gateway")
     back = events.times("health_status: healthy", "gateway")
     events.close()
