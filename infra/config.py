@@ -448,7 +448,10 @@ class Passwords(Section):
 
     generation: Generation = 1
     """Count up to replace them, except the one of PostgreSQL's superuser: only the bootstrap
-    connects as it."""
+    connects as it. The previous generation stays valid until the next rotation."""
+
+    revoke_previous: bool = False
+    """Stop accepting the previous generation now, and end the database sessions that it opened."""
 
 
 class Upgrade(Section):

@@ -25,15 +25,21 @@ def issuer(public_url: str) -> str:
     return f"{public_url}/auth/v1"
 
 
-def environment(context: Context, database: postgres.Client) -> dict[str, str]:
-    """Settings by GoTrue's names, so that GoTrue itself can stand in this place."""
+def environment(context: Context, database: postgres.Client, login: str) -> dict[str, str]:
+    """Settings by GoTrue's names, so that GoTrue itself can stand in this place.
+
+    Args:
+        context: What the component is declared from.
+        database: How the database is reached.
+        login: Role to log in as; it acts as `ROLE`.
+    """
     auth, public_url = context.config.auth, context.config.public_url
     return {
         "API_EXTERNAL_URL": issuer(public_url),
         "GOTRUE_API_HOST": "0.0.0.0",  # noqa: S104  (inside the container)
         "GOTRUE_API_PORT": str(PORT),
         # The password comes in a variable of its own: libpq's name for it, which both engines read.
-        "GOTRUE_DB_DATABASE_URL": database.url(ROLE),
+        "GOTRUE_DB_DATABASE_URL": database.url(login),
         "GOTRUE_DISABLE_SIGNUP": str(not auth.signup).lower(),
         "GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED": str(auth.anonymous_users).lower(),
         "GOTRUE_EXTERNAL_EMAIL_ENABLED": "true",
@@ -111,16 +117,20 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
         else {}
     )
     password = context.config.smtp.password
+    login = database.logins[ROLE]
     smtp_password = {"GOTRUE_SMTP_PASS": credentials.given(password)} if password else {}
     return ContainerService(
         ContainerSpec(
             component="auth",
             image=context.images.reference("auth"),
             user="1000:1000",
-            environment={**environment(context, database.client), **mail_environment(context)},
+            environment={
+                **environment(context, database.client, login.name),
+                **mail_environment(context),
+            },
             secret_environment={
                 "GOTRUE_JWT_KEYS": context.keys.apply(lambda keys: keys.signing_keys),
-                "PGPASSWORD": database.role_passwords[ROLE],
+                "PGPASSWORD": login.password,
                 **legacy,
                 **smtp_password,
             },

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 PORT = 27017
 USER = "plinth"
+ALTERNATE_USER = "plinth_alternate"
+"""Generations of passwords take turns at the two users."""
 
 
 @dataclass(frozen=True)
 class Mongo:
-    """A store and the password of its first user."""
+    """A store and the password of the user that the endpoint names."""
 
     server: ContainerService | ExternalStore
     endpoint: Endpoint
@@ -44,15 +46,24 @@ def _elsewhere(external: ExternalMongo) -> Mongo:
 
 
 def _here(context: Context) -> Mongo:
-    password = context.password("mongo")
+    accounts = credentials.accounts(
+        "mongo", context.config.passwords, name=USER, alternate=ALTERNATE_USER
+    )
+    current, previous = accounts.current, accounts.previous
     published = context.config.mongo.port
     server = ContainerService(
         ContainerSpec(
             component="mongo",
             image=context.images.reference("mongo"),
             user="999:999",
-            environment={"MONGO_INITDB_ROOT_USERNAME": USER},
-            secret_environment={"MONGO_INITDB_ROOT_PASSWORD": password},
+            environment={
+                "MONGO_INITDB_ROOT_USERNAME": current.name,
+                **({"MONGO_PREVIOUS_ROOT_USERNAME": previous.name} if previous else {}),
+            },
+            secret_environment={
+                "MONGO_INITDB_ROOT_PASSWORD": current.password,
+                **({"MONGO_PREVIOUS_ROOT_PASSWORD": previous.password} if previous else {}),
+            },
             volumes=[DataVolume("mongo-data", context.images.data_directory("mongo"))],
             temporary={
                 "/tmp": "rw,size=64m",  # noqa: S108  (a mount inside the container)
@@ -67,5 +78,7 @@ def _here(context: Context) -> Mongo:
         ),
         context.site,
     )
-    endpoint = Endpoint("mongodb", "mongo", PORT, USER, database="", published_port=published)
-    return Mongo(server, endpoint, password)
+    endpoint = Endpoint(
+        "mongodb", "mongo", PORT, current.name, database="", published_port=published
+    )
+    return Mongo(server, endpoint, current.password)

@@ -231,8 +231,7 @@ def running(start: Callable[..., Running]) -> Callable[[str], Running]:
     return get
 
 
-@pytest.fixture
-def volume(engine: docker.DockerClient) -> Iterator[str]:
+def _volume(engine: docker.DockerClient) -> Iterator[str]:
     """A named volume that a test's containers share; remove them first."""
     created = engine.volumes.create(labels={"plinth.stack": "test"})
     yield created.name
@@ -242,3 +241,8 @@ def volume(engine: docker.DockerClient) -> Iterator[str]:
 
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+volume = pytest.fixture(_volume, name="volume")
+lasting_volume = pytest.fixture(_volume, scope="module", name="lasting_volume")
+"""The same for the tests of a module."""
