@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.container import ContainerService, ContainerSpec, HealthCheck, PublishedPort
+from infra.watch import Metrics
 
 if TYPE_CHECKING:
     from infra.context import Context
@@ -30,6 +31,7 @@ def declare(context: Context) -> ContainerService:
             networks=("backend",),
             ports=[PublishedPort(WEB_PORT, context.config.mail.port)],
             health=HealthCheck(context.images.health_check("mail")),
+            watch=Metrics(WEB_PORT),
             memory_mebibytes=128,
         ),
         context.site,
