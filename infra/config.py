@@ -451,6 +451,19 @@ class Passwords(Section):
     connects as it."""
 
 
+class Observability(Section):
+    """A monitor that watches every component: Prometheus, with alert rules."""
+
+    enabled: bool = False
+    """Whether it runs."""
+
+    port: Port = 9090
+    """Port of its page and API on the host's loopback address. It asks for no password."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 15
+    """For how long it keeps what it collected."""
+
+
 class Upgrade(Section):
     """What `make up` does before a store gets another image. Plain Pulumi commands do not."""
 
@@ -480,6 +493,7 @@ class StackConfig(Section):
     smtp: Smtp = Smtp()
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
+    observability: Observability = Observability()
     upgrade: Upgrade = Upgrade()
 
     protect_data: bool = False
@@ -505,6 +519,8 @@ class StackConfig(Section):
             ports["gateway.tls.redirect_port"] = self.gateway.tls.redirect_port
         if self.mail.enabled:
             ports["mail.port"] = self.mail.port
+        if self.observability.enabled:
+            ports["observability.port"] = self.observability.port
         stores = {
             "database.port": self.database.port,
             "mongo.port": self.mongo.port,

@@ -16,6 +16,7 @@ SMTP_PORT = 1025
 
 def declare(context: Context) -> ContainerService:
     """Declare the sink."""
+    metrics = {"MP_ENABLE_PROMETHEUS": "true"} if context.config.observability.enabled else {}
     return ContainerService(
         ContainerSpec(
             component="mail",
@@ -27,6 +28,7 @@ def declare(context: Context) -> ContainerService:
                 "MP_MAX_MESSAGES": "500",
                 "MP_SMTP_BIND_ADDR": f"0.0.0.0:{SMTP_PORT}",
                 "MP_UI_BIND_ADDR": f"0.0.0.0:{WEB_PORT}",
+                **metrics,
             },
             networks=("backend",),
             ports=[PublishedPort(WEB_PORT, context.config.mail.port)],
