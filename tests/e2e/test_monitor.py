@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from infra.observability.scraping import INTERVAL_SECONDS
-from tests.running_stack import SERVERS, RunningStack, pulumi
+from tests.running_stack import NAME, SERVERS, RunningStack, pulumi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ def test_a_component_that_ended_is_seen_to_be_down(
 
 def test_it_is_not_reached_from_beyond_loopback(stack: RunningStack) -> None:
     # The host's own address on a network of the stack: another than loopback, as others see it.
-    host = stack.engine.networks.get("plinth-ci-edge").attrs["IPAM"]["Config"][0]["Gateway"]
+    host = stack.engine.networks.get(f"plinth-{NAME}-edge").attrs["IPAM"]["Config"][0]["Gateway"]
     port = urlsplit(stack.outputs["prometheus_url"]).port
     assert port
     with pytest.raises(ConnectionRefusedError):

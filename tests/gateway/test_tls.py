@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from infra.gateway import runtime
+from infra.gateway.component import METRICS_PORT
 from infra.gateway.envoy import render
 from infra.gateway.settings import GatewaySettings, Tls
 from infra.gateway.tls import secret_file
@@ -168,6 +169,18 @@ def test_plain_http_is_sent_to_https(tls_gateway: TlsGateway, method: str) -> No
 def test_redirect_leads_to_no_other_host(tls_gateway: TlsGateway) -> None:
     answer = _redirect(tls_gateway, "GET", "/", "evil.example")
     assert answer.headers["location"] == "https://localhost:8443/"
+
+
+def test_days_that_the_certificate_is_valid_are_told(tls_gateway: TlsGateway) -> None:
+    # Of 30 from yesterday on, 28 are left, and a part of one. Envoy counts every five seconds.
+    line = "envoy_server_days_until_first_cert_expiring{} 28\n"
+    url = f"http://{tls_gateway.address}:{METRICS_PORT}/metrics"
+    for _ in range(100):
+        text = httpx.get(url).text
+        if line in text:
+            break
+        time.sleep(0.1)
+    assert line in text
 
 
 def _wait_for(gateway: TlsGateway, subject: str) -> str:

@@ -371,11 +371,11 @@ def test_rules_raise_the_alerts_that_they_should(start: Callable[..., Running]) 
     ("module", "target", "success"),
     [
         ("http", "http://127.0.0.1:9115/-/healthy", 1),
-        ("http", "http://127.0.0.1:9115/absent", 0),
+        ("http", "http://127.0.0.1:9115/probe", 0),
         ("tcp", "127.0.0.1:9115", 1),
         ("tcp", "127.0.0.1:9", 0),
     ],
-    ids=["http", "404", "tcp", "nothing listens"],
+    ids=["2xx", "400", "connected", "nothing listens"],
 )
 def test_prober_says_whether_a_target_answers(
     running: Callable[[str], Running], module: str, target: str, success: int
