@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from infra.observability.scraping import INTERVAL_SECONDS
 from tests.running_stack import NAME, SERVERS, RunningStack, pulumi
 
 if TYPE_CHECKING:
@@ -88,21 +87,6 @@ def test_the_rules_are_evaluated_without_error(prometheus: httpx.Client) -> None
             ("component:up", "ComponentDown", "GatewayErrors", "CertificateExpires"), "ok"
         )
     )
-
-
-@pytest.mark.usefixtures("seen")
-def test_a_component_that_ended_is_seen_to_be_down(
-    stack: RunningStack, prometheus: httpx.Client
-) -> None:
-    container = stack.engine.containers.get(stack.component("redis")["container"])
-    container.stop()
-    try:
-        deadline = time.monotonic() + 3 * INTERVAL_SECONDS
-        while (up := ask(prometheus, "probe_success")["redis"]) and time.monotonic() < deadline:
-            time.sleep(1)
-    finally:
-        container.start()
-    assert up == 0
 
 
 def test_it_is_not_reached_from_beyond_loopback(stack: RunningStack) -> None:
