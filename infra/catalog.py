@@ -447,8 +447,8 @@ CATALOG: Mapping[str, Entry] = {
     "prometheus": Entry(
         licence="Apache-2.0",
         note=(
-            "Debian has the long-term release 2.53; upstream's image is the last of version 2, "
-            "which reads the same data."
+            "Debian has 2.53; upstream's image is of the last release of version 2, which keeps "
+            "data in the same form."
         ),
         build=_from_folder(
             "prometheus",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RULES_FILE = "rules.yaml"
 """Beside the configuration."""
 
-INTERVAL_SECONDS = 15
+_INTERVAL = "15s"
 
 
 def configuration(watched: Mapping[str, Watch], prober: str) -> str:
@@ -32,8 +32,8 @@ def configuration(watched: Mapping[str, Watch], prober: str) -> str:
     """
     document = {
         "global": {
-            "scrape_interval": f"{INTERVAL_SECONDS}s",
-            "evaluation_interval": f"{INTERVAL_SECONDS}s",
+            "scrape_interval": _INTERVAL,
+            "evaluation_interval": _INTERVAL,
         },
         "rule_files": [RULES_FILE],
         "scrape_configs": [

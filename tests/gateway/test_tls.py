@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -171,16 +172,20 @@ def test_redirect_leads_to_no_other_host(tls_gateway: TlsGateway) -> None:
     assert answer.headers["location"] == "https://localhost:8443/"
 
 
-def test_days_that_the_certificate_is_valid_are_told(tls_gateway: TlsGateway) -> None:
-    # Of 30 from yesterday on, 28 are left, and a part of one. Envoy counts every five seconds.
-    line = "envoy_server_days_until_first_cert_expiring{} 28\n"
-    url = f"http://{tls_gateway.address}:{METRICS_PORT}/metrics"
+def _days_left(gateway: TlsGateway, expected: int) -> int:
+    """What the metrics say; Envoy counts every five seconds."""
     for _ in range(100):
-        text = httpx.get(url).text
-        if line in text:
+        text = httpx.get(f"http://{gateway.address}:{METRICS_PORT}/metrics").text
+        [told] = re.findall(r"envoy_server_days_until_first_cert_expiring\{\} (\d+)", text)
+        if int(told) == expected:
             break
         time.sleep(0.1)
-    assert line in text
+    return int(told)
+
+
+def test_days_that_the_certificate_is_valid_are_told(tls_gateway: TlsGateway) -> None:
+    # Of 30 from yesterday on, 28 are left, and a part of one.
+    assert _days_left(tls_gateway, 28) == 28
 
 
 def _wait_for(gateway: TlsGateway, subject: str) -> str:
@@ -203,3 +208,9 @@ def test_pair_that_does_not_fit_is_not_taken(tls_gateway: TlsGateway) -> None:
     (tls_gateway.renewed / runtime.CHAIN_FILE).write_text(chain)
     time.sleep(4)
     assert tls_gateway.subject() == "fits"
+
+
+def test_expired_certificate_has_no_day_left(tls_gateway: TlsGateway) -> None:
+    tls_gateway.renew(*self_signed("expired", first_day=-10, days=5))
+    _wait_for(tls_gateway, "expired")
+    assert _days_left(tls_gateway, 0) == 0
