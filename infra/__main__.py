@@ -1,4 +1,4 @@
-"""The environment from top to bottom: configuration, networks, stores, services, gateway."""
+"""From top to bottom: configuration, networks, stores, services, gateway, monitor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
-from infra import config, credentials, images, networks, outputs, stores
+from infra import config, credentials, images, networks, observability, outputs, stores
 from infra.container import Site
 from infra.context import Context
 from infra.gateway import certificates
@@ -36,7 +36,9 @@ def declare(stack: str, settings: config.StackConfig) -> None:
     if settings.mail.enabled:
         services.append(mail.declare(context))
     entry = gateway.declare(context, certificate)
-    outputs.export(context, data, [*data.components, *services, entry])
+    components = [*data.components, *services, entry]
+    monitor = observability.declare(context, components)
+    outputs.export(context, data, [*components, *monitor])
 
 
 try:

@@ -444,6 +444,59 @@ CATALOG: Mapping[str, Entry] = {
             health_check=("/mailpit", "readyz"),
         ),
     ),
+    "prometheus": Entry(
+        licence="Apache-2.0",
+        note=(
+            "Debian has 2.53; upstream's image is of the last release of version 2, which keeps "
+            "data in the same form."
+        ),
+        build=_from_folder(
+            "prometheus",
+            "2.53.3",
+            Program(
+                name="Prometheus",
+                index="debian",
+                package="prometheus",
+                pinned_in="images/prometheus/Dockerfile",
+                release_notes="https://github.com/prometheus/prometheus/releases",
+            ),
+        ),
+        built_health_check=("http-check", "http://127.0.0.1:9090/-/ready"),
+        built_data_directory="/prometheus",
+        upstream=UpstreamImage(
+            repository="prom/prometheus",
+            tag="v2.55.1",
+            digest="sha256:2659f4c2ebb718e7695cb9b25ffa7d6be64db013daba13e05c875451cf51b0d3",
+            release_notes="https://github.com/prometheus/prometheus/releases",
+            health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9090/-/ready"),
+            data_directory="/prometheus",
+        ),
+    ),
+    "blackbox": Entry(
+        licence="Apache-2.0",
+        note="The same program from both sources.",
+        build=_from_folder(
+            "blackbox",
+            "0.26.0",
+            Program(
+                name="blackbox exporter",
+                index="debian",
+                package="prometheus-blackbox-exporter",
+                pinned_in="images/blackbox/Dockerfile",
+                release_notes="https://github.com/prometheus/blackbox_exporter/releases",
+                series=2,
+            ),
+        ),
+        built_health_check=("http-check", "http://127.0.0.1:9115/-/healthy"),
+        upstream=UpstreamImage(
+            repository="prom/blackbox-exporter",
+            tag="v0.27.0",
+            digest="sha256:a50c4c0eda297baa1678cd4dc4712a67fdea713b832d43ce7fcc5f9bea05094d",
+            release_notes="https://github.com/prometheus/blackbox_exporter/releases",
+            series=2,
+            health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9115/-/healthy"),
+        ),
+    ),
 }
 """Image by component."""
 

@@ -454,6 +454,19 @@ class Passwords(Section):
     """Stop accepting the previous generation now, and end the database sessions that it opened."""
 
 
+class Observability(Section):
+    """A monitor that watches every component: Prometheus, with alert rules."""
+
+    enabled: bool = False
+    """Whether it runs."""
+
+    port: Port = 9090
+    """Port of its page and API on the host's loopback address. It asks for no password."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 15
+    """For how long it keeps what it collected."""
+
+
 class Upgrade(Section):
     """What `make up` does before a store gets another image. Plain Pulumi commands do not."""
 
@@ -483,6 +496,7 @@ class StackConfig(Section):
     smtp: Smtp = Smtp()
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
+    observability: Observability = Observability()
     upgrade: Upgrade = Upgrade()
 
     protect_data: bool = False
@@ -508,6 +522,8 @@ class StackConfig(Section):
             ports["gateway.tls.redirect_port"] = self.gateway.tls.redirect_port
         if self.mail.enabled:
             ports["mail.port"] = self.mail.port
+        if self.observability.enabled:
+            ports["observability.port"] = self.observability.port
         stores = {
             "database.port": self.database.port,
             "mongo.port": self.mongo.port,

@@ -17,6 +17,8 @@ import pulumi_docker as docker
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infra.watch import Watch
+
 FILES_DIRECTORY = "/run/plinth/files"
 RENEWED_FILES_DIRECTORY = "/run/plinth/renewed"
 LOOPBACK = "127.0.0.1"
@@ -86,6 +88,8 @@ class ContainerSpec:
     ports: Sequence[PublishedPort] = ()
     health: HealthCheck | None = None
     """None only for a one-shot."""
+    watch: Watch | None = None
+    """How a monitor sees whether it serves. None only for a one-shot."""
     shared_memory_mebibytes: int = 64
     cpu_shares: int = 512
     stop_grace_seconds: int = 10
@@ -96,11 +100,17 @@ class ContainerSpec:
     that keeps nothing and publishes nothing: a volume and a port of the host can be taken once."""
 
     def __post_init__(self) -> None:
-        """Refuse an overlap that could not work.
+        """Refuse an overlap that could not work, and what nobody could watch.
 
         Raises:
-            ValueError: Two of the containers would claim the same volume, port or work.
+            ValueError: Two of the containers would claim the same volume, port or work; or it stays
+                up and does not say how it is watched.
         """
+        if not self.one_shot and self.watch is None:
+            raise ValueError(
+                f"{self.component}: does not say how it is watched; give its specification a "
+                "`watch`: Metrics, HttpProbe or TcpProbe of infra/watch.py"
+            )
         if self.overlaps and (self.volumes or self.ports or self.one_shot):
             raise ValueError(
                 f"{self.component}: a container with volumes or published ports, or a one-shot, "
@@ -171,6 +181,16 @@ class ContainerService(pulumi.ComponentResource):
         self.container = self._container(mounts, needed)
         self.summary = self._summary()
         self.register_outputs({"container": self.container.name})
+
+    @property
+    def networks(self) -> Sequence[str]:
+        """Its networks, by name."""
+        return self._spec.networks
+
+    @property
+    def watch(self) -> Watch | None:
+        """How it is watched; None for a one-shot."""
+        return self._spec.watch
 
     @property
     def ready(self) -> pulumi.Output[pulumi.Resource]:

@@ -27,6 +27,7 @@ class Mounts(Parameters):
         "mongo": ("/data/db", "/var/lib/postgresql/data"),
         "object-store": ("/data",),
         "postgres": ("/var/lib/postgresql/data",),
+        "prometheus": ("/prometheus",),
         "redis": ("/data",),
     }
     """Where each component keeps its data, by component. The program's own files are allowed for

@@ -20,6 +20,7 @@ from infra.gateway.overload import MEMORY_MEBIBYTES
 from infra.gateway.settings import ApiKey, GatewaySettings, Tls
 from infra.gateway.tls import secret_file
 from infra.services import auth
+from infra.watch import Metrics
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PORT = 8000
 REDIRECT_PORT = 8001
+METRICS_PORT = 9902
 HTTPS_PORT = 443
 
 
@@ -40,6 +42,7 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     return GatewaySettings(
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
+        metrics_port=METRICS_PORT,
         tls=tls if gateway.tls else None,
         secure=public.scheme == "https",
         api_keys=tuple(
@@ -95,6 +98,7 @@ def declare(context: Context, certificate: Certificate | None) -> ContainerServi
             networks=("edge", "backend"),
             ports=ports,
             health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
+            watch=Metrics(METRICS_PORT),
             memory_mebibytes=MEMORY_MEBIBYTES,
             cpu_shares=1024,
             stop_grace_seconds=runtime.STOP_GRACE_SECONDS,

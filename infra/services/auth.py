@@ -9,10 +9,13 @@ from infra import credentials, keys
 from infra.config import REPOSITORY
 from infra.container import FILES_DIRECTORY, ContainerService, ContainerSpec, HealthCheck
 from infra.services import mail
+from infra.watch import HttpProbe, Metrics
 
 if TYPE_CHECKING:
+    from infra.catalog import Source
     from infra.context import Context
     from infra.stores import postgres
+    from infra.watch import Watch
 
 PORT = 9999
 ROLE = "auth_admin"
@@ -109,6 +112,11 @@ def template_files(context: Context) -> dict[str, str]:
     return files
 
 
+def watch(source: Source) -> Watch:
+    """How the service is watched: GoTrue itself has no metrics beside its API."""
+    return HttpProbe(PORT, "/health") if source == "registry" else Metrics(PORT)
+
+
 def declare(context: Context, database: postgres.Postgres) -> ContainerService:
     """Declare the service."""
     legacy = (
@@ -138,6 +146,7 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             # Twice the same where the database runs elsewhere.
             networks=tuple(dict.fromkeys(("backend", database.client.network))),
             health=HealthCheck(context.images.health_check("auth")),
+            watch=watch(context.config.images.source),
             memory_mebibytes=192,
             stop_grace_seconds=15,
             overlaps=True,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra import keys
 from infra.container import ContainerService, ContainerSpec, HealthCheck
+from infra.watch import HttpProbe
 
 if TYPE_CHECKING:
     from infra.context import Context
@@ -66,6 +67,7 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             # Twice the same where the database runs elsewhere.
             networks=tuple(dict.fromkeys(("backend", database.client.network))),
             health=HealthCheck(context.images.health_check("rest")),
+            watch=HttpProbe(ADMIN_PORT, "/ready"),
             memory_mebibytes=256,
             cpu_shares=1024,
             overlaps=True,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infra import credentials
 from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
 from infra.stores.endpoint import Endpoint, ExternalStore
+from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
     import pulumi
@@ -72,6 +73,7 @@ def _here(context: Context) -> Mongo:
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("mongo")),
+            watch=TcpProbe(PORT),
             memory_mebibytes=640,
             shared_memory_mebibytes=128,
             stop_grace_seconds=60,

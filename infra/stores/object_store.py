@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infra import credentials
 from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
 from infra.stores.endpoint import ExternalStore, ObjectEndpoint
+from infra.watch import HttpProbe
 
 if TYPE_CHECKING:
     import pulumi
@@ -79,6 +80,7 @@ def _here(context: Context) -> ObjectStore:
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("object-store")),
+            watch=HttpProbe(PORT, "/health"),
             memory_mebibytes=256,
             stop_grace_seconds=30,
         ),

@@ -20,6 +20,7 @@ from infra.container import (
     PublishedPort,
 )
 from infra.stores.endpoint import Endpoint, ExternalStore
+from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,6 +171,7 @@ def _server(context: Context, superuser_password: pulumi.Output[str]) -> Contain
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("postgres")),
+            watch=TcpProbe(PORT),
             memory_mebibytes=512,
             shared_memory_mebibytes=128,
             cpu_shares=1024,

@@ -18,6 +18,7 @@ from infra.container import (
     PublishedPort,
 )
 from infra.stores.endpoint import Endpoint, ExternalStore
+from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +97,7 @@ def _here(context: Context) -> Redis:
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("redis")),
+            watch=TcpProbe(PORT),
             memory_mebibytes=_MEMORY_MEBIBYTES,
             stop_grace_seconds=30,
         ),

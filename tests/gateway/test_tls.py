@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -14,6 +15,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from infra.gateway import runtime
+from infra.gateway.component import METRICS_PORT
 from infra.gateway.envoy import render
 from infra.gateway.settings import GatewaySettings, Tls
 from infra.gateway.tls import secret_file
@@ -170,6 +172,22 @@ def test_redirect_leads_to_no_other_host(tls_gateway: TlsGateway) -> None:
     assert answer.headers["location"] == "https://localhost:8443/"
 
 
+def _days_left(gateway: TlsGateway, expected: int) -> int:
+    """What the metrics say; Envoy counts every five seconds."""
+    for _ in range(100):
+        text = httpx.get(f"http://{gateway.address}:{METRICS_PORT}/metrics").text
+        [told] = re.findall(r"envoy_server_days_until_first_cert_expiring\{\} (\d+)", text)
+        if int(told) == expected:
+            break
+        time.sleep(0.1)
+    return int(told)
+
+
+def test_days_that_the_certificate_is_valid_are_told(tls_gateway: TlsGateway) -> None:
+    # Of 30 from yesterday on, 28 are left, and a part of one.
+    assert _days_left(tls_gateway, 28) == 28
+
+
 def _wait_for(gateway: TlsGateway, subject: str) -> str:
     for _ in range(100):
         if gateway.subject() == subject:
@@ -190,3 +208,9 @@ def test_pair_that_does_not_fit_is_not_taken(tls_gateway: TlsGateway) -> None:
     (tls_gateway.renewed / runtime.CHAIN_FILE).write_text(chain)
     time.sleep(4)
     assert tls_gateway.subject() == "fits"
+
+
+def test_expired_certificate_has_no_day_left(tls_gateway: TlsGateway) -> None:
+    tls_gateway.renew(*self_signed("expired", first_day=-10, days=5))
+    _wait_for(tls_gateway, "expired")
+    assert _days_left(tls_gateway, 0) == 0

@@ -12,6 +12,8 @@ from docker.errors import NotFound
 from docker.types import Mount
 
 from infra import catalog, image_build
+from infra.observability import blackbox, prometheus
+from infra.watch import HttpProbe, TcpProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,6 +93,14 @@ SETTINGS = {
         },
     ),
     "mail": Settings("1000:1000", 8025, environment={"MP_DATABASE": "/tmp/mailpit.db"}),
+    "prometheus": Settings(
+        "65534:65534",
+        9090,
+        files=prometheus.files(
+            {"prometheus": prometheus.WATCH, "page": HttpProbe(80, "/"), "store": TcpProbe(5432)}
+        ),
+    ),
+    "blackbox": Settings("65534:65534", 9115, files={"blackbox.yaml": blackbox.configuration()}),
 }
 """Settings by component, for those that need no other component."""
 

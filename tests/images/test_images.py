@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from pymongo.errors import OperationFailure
 
+from infra.observability import prometheus
 from tests.images.conftest import PASSWORD, REPOSITORY, SETTINGS, Running, Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.engine
 
 COMPONENTS = sorted(SETTINGS)
 ROTATED = PASSWORD[::-1]
+RULE_TESTS = REPOSITORY / "tests" / "images" / "rules_test.yaml"
 KILL_BY_COMMAND_LINE = """
 for folder in /proc/[0-9]*; do
   words=$(tr '\\0' ' ' <"$folder/cmdline")
@@ -423,6 +425,58 @@ def test_mail_sink_shows_what_it_received(start: Callable[..., Running]) -> None
         client.sendmail("a@example.org", "b@example.org", "Subject: hello\r\n\r\ntext")
     messages = httpx.get(f"http://127.0.0.1:{mail.port}/api/v1/messages").json()["messages"]
     assert [message["Subject"] for message in messages] == ["hello"]
+
+
+# ---- monitor ----
+
+
+def test_prometheus_takes_the_programs_configuration_and_rules(
+    running: Callable[[str], Running],
+) -> None:
+    checked = running("prometheus").run(
+        "promtool", "check", "config", "/run/plinth/files/prometheus.yaml"
+    )
+    assert "SUCCESS: 4 rules found" in checked
+
+
+def test_rules_raise_the_alerts_that_they_should(start: Callable[..., Running]) -> None:
+    checked = start(
+        "prometheus",
+        Settings(
+            "65534:65534",
+            9090,
+            files={
+                prometheus.RULES.name: prometheus.RULES.read_text(),
+                RULE_TESTS.name: RULE_TESTS.read_text(),
+            },
+        ),
+        entrypoint=["promtool", "test", "rules", f"/run/plinth/files/{RULE_TESTS.name}"],
+    )
+    assert wait_for_exit(checked) == 0, checked.log()
+
+
+@pytest.mark.parametrize(
+    ("module", "target", "success"),
+    [
+        ("http", "http://127.0.0.1:9115/-/healthy", 1),
+        ("http", "http://127.0.0.1:9115/probe", 0),
+        ("tcp", "127.0.0.1:9115", 1),
+        ("tcp", "127.0.0.1:9", 0),
+    ],
+    ids=["2xx", "400", "connected", "nothing listens"],
+)
+def test_prober_says_whether_a_target_answers(
+    running: Callable[[str], Running], module: str, target: str, success: int
+) -> None:
+    probe = f"http://127.0.0.1:{running('blackbox').port}/probe"
+    answer = httpx.get(probe, params={"module": module, "target": target})
+    assert f"\nprobe_success {success}\n" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/-/reload", "/-/quit", "/api/v1/admin/tsdb/snapshot"])
+def test_prometheus_takes_no_orders(running: Callable[[str], Running], path: str) -> None:
+    answer = httpx.post(f"http://127.0.0.1:{running('prometheus').port}{path}")
+    assert not answer.is_success
 
 
 # ---- db-bootstrap ----

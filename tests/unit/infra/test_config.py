@@ -62,6 +62,10 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
         ({"database": {"extensions": ["a b"]}}, "plinth:database.extensions.0: must be the name"),
         ({"images": {"source": "hub"}}, "plinth:images.source: input should be 'packages' or"),
         ({"redis": {"port": 8000}}, "redis.port: port 8000 is also gateway.port; give one of them"),
+        (
+            {"observability": {"enabled": True, "port": 8000}},
+            "observability.port: port 8000 is also gateway.port",
+        ),
         ({"auth": {"signup": True}}, "auth.signup: new addresses are confirmed by mail, and none"),
         ({"smtp": {"host": "smtp"}}, "smtp.sender_address: is needed with smtp.host"),
         ({"smtp": {"user": "plinth"}}, "smtp.password: is needed with smtp.user, and only with it"),
