@@ -6,8 +6,10 @@ Beside it runs Pebble's own name server, for which every name is at 127.0.0.1.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -96,6 +98,18 @@ class AcmeServer:
         """PEM of the authority that it issues from."""
         return self._ask("/roots/0").text
 
+    def renew_now(self, chain: str) -> None:
+        """Suggest that a certificate be renewed, as after a mistake of the authority."""
+        begun = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+        window = {"start": f"{begun:%FT%TZ}", "end": f"{begun + dt.timedelta(seconds=1):%FT%TZ}"}
+        suggestion = json.dumps({"suggestedWindow": window})
+        content = {"Certificate": chain, "ARIResponse": suggestion}
+        self._ask("/set-renewal-info/", method="POST", json=content)
+
+    def asked_for(self) -> list[str]:
+        """Paths of the challenges that it has asked for."""
+        return re.findall(r"validate w/ HTTP: http://[^/]+(/\S+)", self.log.read_text())
+
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
         while time.monotonic() < deadline:
@@ -105,9 +119,10 @@ class AcmeServer:
             time.sleep(0.05)
         raise AssertionError(f"Pebble does not answer: {self.log.read_text(errors='replace')}")
 
-    def _ask(self, path: str) -> httpx.Response:
+    def _ask(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:
         trust = ssl.create_default_context(cadata=self.authority)
-        return httpx.get(f"{self.management}{path}", verify=trust).raise_for_status()
+        url = f"{self.management}{path}"
+        return httpx.request(method, url, verify=trust, **request).raise_for_status()
 
 
 @contextlib.contextmanager

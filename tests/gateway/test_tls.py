@@ -17,7 +17,7 @@ from infra.gateway import runtime
 from infra.gateway.envoy import render
 from infra.gateway.settings import GatewaySettings, Tls
 from infra.gateway.tls import secret_file
-from tests.self_signed import self_signed
+from tests.certificates import self_signed
 
 from .conftest import address_of, default_settings, start_container, wait_until_it_answers
 

@@ -14,8 +14,8 @@ import docker
 import httpx
 import pytest
 
+from tests.certificates import self_signed
 from tests.checkout import Checkout
-from tests.self_signed import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
