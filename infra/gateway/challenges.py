@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings
 
 COMPONENT = "certificates"
-_CHALLENGE_PATH = r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{16,256}"
+_CHALLENGE_PATH = r"/\.well-known/acme-challenge/[A-Za-z0-9_-]+"
 """A token is base64url (RFC 8555, section 8.1): no other segment, no escape, no query."""
 
 _TIMEOUT = "5s"
