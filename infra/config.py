@@ -91,8 +91,9 @@ def _domain(value: str) -> str:
     if value.startswith("*."):
         raise ValueError(f"{value}: wildcards can be proved by DNS alone; name each host")
     label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-    if len(value) > 253 or not re.fullmatch(rf"({label}\.)+[a-z]([a-z0-9-]*[a-z0-9])?", value):  # noqa: PLR2004  (RFC 1035)
-        raise ValueError(f"{value!r} must be a host's full name in lower case: api.example.com")
+    # An address ends in digits.
+    if not re.fullmatch(rf"(?=.{{1,253}}$)({label}\.)*(?![0-9]){label}", value):
+        raise ValueError(f"{value!r} must be a host's name in lower case, as api.example.com")
     return value
 
 

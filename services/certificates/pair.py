@@ -120,8 +120,10 @@ class PairFolder:
         link = made.with_name(f"{made.name}.link")
         link.symlink_to(made.name)
         link.rename(self.path / CURRENT)
-        for other in self.path.iterdir():
-            if other.is_dir() and not other.is_symlink() and other != made:
+        for other in set(self.path.iterdir()) - {made, self.path / CURRENT}:
+            if other.is_symlink():
+                other.unlink()
+            else:
                 shutil.rmtree(other)
 
 

@@ -62,16 +62,23 @@ def test_key_is_for_the_user_and_the_group_alone(folder: PairFolder, mask: int) 
     assert (folder.path / CURRENT / "key.pem").stat().st_mode & 0o777 == 0o640
 
 
-def test_earlier_pairs_are_removed(folder: PairFolder) -> None:
-    for day in range(3):
-        folder.write(self_signed(NAMES, NOW + timedelta(days=day)))
-    assert len([path for path in folder.path.iterdir() if path.name != CURRENT]) == 1
-
-
-def test_write_that_was_interrupted_leaves_the_present_pair(folder: PairFolder) -> None:
-    folder.write(pair := self_signed(NAMES, NOW))
-    # As far as it may have come: a folder with half of it, and a link that was not moved.
+def interrupt(folder: PairFolder) -> None:
+    """Leave what a write leaves that ended halfway: a folder, and a link that was not moved."""
     (folder.path / "tmpnext").mkdir()
     (folder.path / "tmpnext" / "chain.pem").write_text("")
     (folder.path / "tmpnext.link").symlink_to("tmpnext")
+
+
+def test_interrupted_write_leaves_the_present_pair(folder: PairFolder) -> None:
+    folder.write(pair := self_signed(NAMES, NOW))
+    interrupt(folder)
     assert folder.read() == pair
+
+
+def test_nothing_but_the_present_pair_is_kept(folder: PairFolder) -> None:
+    for _ in range(2):
+        folder.write(self_signed(NAMES, NOW))
+    interrupt(folder)
+    folder.write(self_signed(NAMES, NOW))
+    present = folder.path / CURRENT
+    assert set(folder.path.iterdir()) == {present, folder.path / present.readlink()}

@@ -118,7 +118,7 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
         ),
         (
             with_acme(domains=["192.0.2.1"]),
-            "gateway.tls.acme.domains.0: '192.0.2.1' must be a host's full name",
+            "gateway.tls.acme.domains.0: '192.0.2.1' must be a host's name in lower case",
         ),
         (
             with_acme(directory_url="http://ca.example.com/directory"),
