@@ -19,6 +19,8 @@ from services.certificates.pair import Pair, new_key
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from josepy.jwk import JWKEC
+
     from services.certificates.challenges import Challenges
     from services.certificates.schedule import Failure
     from services.certificates.settings import CertificatesSettings
@@ -49,8 +51,10 @@ class Directory:
         Raises:
             DirectoryError: It is not issued.
         """
+        account_key, known = self._account.key(), self._account.registration()
         with self._failures_told():
-            acme = self._signed_in()
+            acme = self._client(account_key)
+            self._sign_in(acme, known)
             _, key = new_key()
             order = acme.new_order(crypto_util.make_csr(key.encode(), list(names)))
             try:
@@ -69,11 +73,15 @@ class Directory:
         Raises:
             DirectoryError: It does not answer.
         """
+        account_key = self._account.key()
         with self._failures_told():
-            return self._client().renewal_time(pair.chain.encode())[0]
+            return self._client(account_key).renewal_time(pair.chain.encode())[0]
 
-    def _client(self) -> client.ClientV2:
-        key = AccountFolder.of(self.settings.account_folder, self.settings.directory_url).key()
+    @property
+    def _account(self) -> AccountFolder:
+        return AccountFolder.of(self.settings.account_folder, self.settings.directory_url)
+
+    def _client(self, key: JWKEC) -> client.ClientV2:
         network = client.ClientNetwork(
             key,
             alg=ES256,
@@ -86,44 +94,39 @@ class Directory:
             client.ClientV2.get_directory(self.settings.directory_url, network), network
         )
 
-    def _signed_in(self) -> client.ClientV2:
-        """A client with the account; the account is made where the directory has none."""
-        acme = self._client()
-        folder = AccountFolder.of(self.settings.account_folder, self.settings.directory_url)
-        known = folder.registration()
+    def _sign_in(self, acme: client.ClientV2, known: Registration | None) -> None:
+        """Let the client act for the account, which is made where the directory has none."""
+        email = self.settings.email
         if known is None:
-            self._register(acme, folder)
-            return acme
-        acme.net.account = _resource(known.url)
-        if known.email != self.settings.email:
-            contact = messages.Registration.from_data(email=self.settings.email or None, contact=())
+            url = self._register(acme)
+            self._account.write_registration(Registration(url, email))
+        elif known.email != email:
+            contact = messages.Registration.from_data(email=email or None, contact=())
             acme.update_registration(_resource(known.url), contact)
-            folder.write_registration(Registration(known.url, self.settings.email))
-        return acme
+            self._account.write_registration(Registration(known.url, email))
+        else:
+            acme.net.account = _resource(known.url)
 
-    def _register(self, acme: client.ClientV2, folder: AccountFolder) -> None:
-        settings, network = self.settings, acme.net
-        binding = None
+    def _register(self, acme: client.ClientV2) -> str:
+        """Make the account; its URL."""
+        settings, binding = self.settings, None
         if settings.external_account_id:
-            assert network.key  # noqa: S101  (the client was made with one)
             binding = messages.ExternalAccountBinding.from_data(
-                network.key.public_key(),
+                acme.net.key.public_key(),  # type: ignore[union-attr]  # it was made with one
                 settings.external_account_id,
                 settings.external_account_key.get_secret_value(),
                 acme.directory,
             )
+        account = messages.NewRegistration.from_data(
+            email=settings.email or None,
+            terms_of_service_agreed=True,
+            external_account_binding=binding,
+        )
         try:
-            url = acme.new_account(
-                messages.NewRegistration.from_data(
-                    email=settings.email or None,
-                    terms_of_service_agreed=True,
-                    external_account_binding=binding,
-                )
-            ).uri
-        except errors.ConflictError as conflict:  # it has been made, and was not written down
-            url = conflict.location
-            network.account = _resource(url)
-        folder.write_registration(Registration(url, settings.email))
+            return str(acme.new_account(account).uri)
+        except errors.ConflictError as conflict:  # it was made, and the answer got lost
+            acme.net.account = _resource(conflict.location)
+            return conflict.location
 
     def _prove(self, acme: client.ClientV2, authorization: messages.AuthorizationResource) -> None:
         """Let the directory see that a name leads here."""
@@ -157,9 +160,7 @@ class Directory:
         except messages.Error as error:
             if error.code == "accountDoesNotExist":
                 # A directory that lost its accounts, as one for tests does at each start.
-                AccountFolder.of(
-                    self.settings.account_folder, self.settings.directory_url
-                ).forget_registration()
+                self._account.forget_registration()
                 raise DirectoryError("unreachable", "the account is gone; making one") from error
             raise DirectoryError(
                 "limited" if error.code == "rateLimited" else "refused", _told(error)

@@ -48,12 +48,15 @@ def renewal_time(
     Args:
         begins: From when on the certificate is valid.
         expires: Until when.
-        suggested: What its directory says (RFC 9773), if it says anything.
+        suggested: What its directory says (RFC 9773), if it says anything. A time that is too late
+            is not believed.
         before: How long before its end at the latest, where that is configured. Never so long that
             a certificate would be renewed in the first third of its lifetime.
     """
     lifetime = expires - begins
-    due = suggested or expires - lifetime * _RENEWED_LIFETIME
+    due = expires - lifetime * _RENEWED_LIFETIME
+    if suggested is not None and suggested < expires:
+        due = suggested
     if before is None:
         return due
     return min(due, expires - min(before, lifetime * _LARGEST_RENEWED_LIFETIME))

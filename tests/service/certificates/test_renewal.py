@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,15 @@ def test_gateway_goes_on_with_what_it_has(service: Service) -> None:
     before = service.shown
     service.look()
     assert service.shown == before
+
+
+def test_certificate_that_is_due_stays_while_it_cannot_be_renewed(service: Service) -> None:
+    begun = datetime.now(UTC) - timedelta(days=364)
+    due = replace(self_signed(NAMES, begun), origin=service.renewal.directory_url)
+    service.folder.write(due)
+    service.look()
+    assert service.shown == due
+    assert service.reports('plinth_certificate_orders_total{outcome="unreachable"} 1.0')
 
 
 def test_self_signed_certificate_that_has_expired_is_replaced(service: Service) -> None:

@@ -17,6 +17,7 @@ DAY = timedelta(days=1)
         pytest.param(6, None, None, 2, id="a third of a short lifetime"),
         pytest.param(90, 20, None, 20, id="later, by the directory"),
         pytest.param(90, 89, None, 89, id="at once, by the directory"),
+        pytest.param(90, -1, None, 30, id="by default, where the directory is too late"),
         pytest.param(90, None, 45, 45, id="earlier, by the configuration"),
         pytest.param(90, None, 5, 30, id="no later than by default"),
         pytest.param(90, 20, 25, 25, id="the earlier of both"),
