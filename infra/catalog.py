@@ -173,7 +173,7 @@ def _with_node(name: str, version: str, *programs: Program) -> Build:
     )
 
 
-def _python_service(name: str) -> Build:
+def _python_service(name: str, data_directories: tuple[str, ...] = ()) -> Build:
     return Build(
         name=name,
         version=PLATFORM_VERSION,
@@ -181,7 +181,10 @@ def _python_service(name: str) -> Build:
         dockerfile="images/python-service/Dockerfile",
         # Another service's change must not replace this one.
         sources=("requirements.txt", "__init__.py", "shared", name),
-        arguments={"SERVICE": name},
+        arguments={
+            "SERVICE": name,
+            **({"DATA_DIRECTORIES": " ".join(data_directories)} if data_directories else {}),
+        },
     )
 
 
@@ -259,6 +262,12 @@ CATALOG: Mapping[str, Entry] = {
             release_notes="https://github.com/supabase/auth/releases",
             health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9999/health"),
         ),
+    ),
+    "certificates": Entry(
+        licence="Apache-2.0",
+        note="services/certificates, by the ACME library of certbot.",
+        build=_python_service("certificates", ("/data/account", "/data/issued")),
+        built_health_check=("http-check", "http://127.0.0.1:8080/health/live"),
     ),
     "rest": Entry(
         licence="MIT",

@@ -11,6 +11,7 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from pydantic import (
@@ -77,6 +78,31 @@ def _host(value: str) -> str:
     return value
 
 
+def _acme_directory(value: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.\[\]:-]+/[^\s#]*", value):
+        raise ValueError(
+            "must be the https URL of an ACME directory, such as "
+            "https://acme-v02.api.letsencrypt.org/directory"
+        )
+    return value
+
+
+def _domain(value: str) -> str:
+    if value.startswith("*."):
+        raise ValueError(f"{value}: wildcards can be proved by DNS alone; name each host")
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    # An address ends in digits.
+    if not re.fullmatch(rf"(?=.{{1,253}}$)({label}\.)*(?![0-9]){label}", value):
+        raise ValueError(f"{value!r} must be a host's name in lower case, as api.example.com")
+    return value
+
+
+def _base64url_key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{22,}=*", value.get_secret_value()):
+        raise ValueError("must be the base64url text that the directory's operator gave out")
+    return value
+
+
 def _email_address(value: str) -> str:
     if not re.fullmatch(r"[^\s@<>\"]+@[A-Za-z0-9.-]+", value):
         raise ValueError("must be an address such as auth@example.com")
@@ -114,6 +140,8 @@ Origin = Annotated[str, AfterValidator(_origin)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Host = Annotated[str, AfterValidator(_host)]
 Certificates = Annotated[str, AfterValidator(_certificates)]
+AcmeDirectory = Annotated[str, AfterValidator(_acme_directory)]
+Domain = Annotated[str, AfterValidator(_domain)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]
 TemplateFile = Annotated[str, AfterValidator(_template_file)]
 MailName = Literal[
@@ -135,6 +163,8 @@ Secret = Annotated[
 ]
 """Typed by a person, so it must be encrypted in the stack's file."""
 
+Base64UrlKey = Annotated[Secret, AfterValidator(_base64url_key)]
+
 TlsMode = Literal["disable", "require", "verify-full"]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -155,18 +185,85 @@ class Images(Section):
     repository are then pulled by the digests in it; without it they are built on the engine."""
 
 
-class Tls(Section):
-    """The gateway's certificate; without it the gateway speaks plain HTTP."""
+class ExternalAccount(Section):
+    """An account outside of ACME that the one at the directory is bound to."""
 
-    certificate_file: Annotated[str, Field(min_length=1)]
+    key_id: Annotated[str, Field(min_length=1)]
+    """The directory's name for it."""
+
+    hmac_key: Base64UrlKey
+    """Set it with `pulumi config set --secret --path`."""
+
+
+class Acme(Section):
+    """A directory that issues the certificate, by ACME (RFC 8555)."""
+
+    directory_url: AcmeDirectory = "https://acme-v02.api.letsencrypt.org/directory"
+    """Its URL. Default: Let's Encrypt. Try with its staging directory first: what fails in
+    production counts against its limits."""
+
+    domains: Annotated[tuple[Domain, ...], Field(min_length=1, max_length=100)]
+    """Names that the certificate is for, the host of `public_url` among them. Each must lead to
+    this machine, port 80 to `redirect_port`."""
+
+    terms_agreed: bool = False
+    """Whether you agree to the directory's terms of service; it issues nothing otherwise."""
+
+    email: EmailAddress | None = None
+    """Where the directory may write to about the account."""
+
+    ca_certificate: Certificates | None = None
+    """Certificates (PEM) of the authorities that signed a private directory's own certificate."""
+
+    external_account: ExternalAccount | None = None
+    """For directories that ask for an external account binding."""
+
+    renew_before_days: Annotated[int, Field(ge=1, le=365)] | None = None
+    """Renew at the latest this long before the end. Default: when the directory suggests it, or
+    when a third of the lifetime is left."""
+
+    @model_validator(mode="after")
+    def _terms_are_agreed(self) -> Self:
+        if not self.terms_agreed:
+            raise ValueError(
+                "terms_agreed is not true; read the directory's terms of service, and set it when "
+                "you agree"
+            )
+        return self
+
+
+class Tls(Section):
+    """The gateway's certificate: from files, or from an ACME directory."""
+
+    certificate_file: Annotated[str, Field(min_length=1)] | None = None
     """PEM file with the certificate and the chain to its authority, on the machine that runs
     Pulumi. After a renewal `make up` replaces it while the gateway runs."""
 
-    key_file: Annotated[str, Field(min_length=1)]
+    key_file: Annotated[str, Field(min_length=1)] | None = None
     """PEM file with its private key, without a passphrase. Its content is kept as a secret."""
 
+    acme: Acme | None = None
+    """Obtain and renew the certificate automatically, in place of the files."""
+
     redirect_port: Port | None = None
-    """Port on the host where plain HTTP is answered with a redirect to HTTPS; none by default."""
+    """Port on the host where plain HTTP is answered with a redirect to HTTPS; none by default. With
+    `acme` also where the directory looks for proof, which it does on port 80."""
+
+    @model_validator(mode="after")
+    def _certificate_has_one_source(self) -> Self:
+        given = [self.certificate_file, self.key_file]
+        if self.acme and any(given):
+            raise ValueError("acme stands beside certificate_file and key_file; leave one out")
+        if not self.acme and not all(given):
+            raise ValueError(
+                "certificate_file and key_file are needed together; set both, or acme instead"
+            )
+        if self.acme and self.redirect_port is None:
+            raise ValueError(
+                "redirect_port is not set, where acme needs it for the directory's proof; set the "
+                "host's port that port 80 of the domains leads to"
+            )
+        return self
 
 
 class Gateway(Section):
@@ -510,6 +607,11 @@ class StackConfig(Section):
         return self.gateway.public_url or f"{scheme}://127.0.0.1:{self.gateway.port}"
 
     @property
+    def acme(self) -> Acme | None:
+        """The directory that issues the gateway's certificate, where one does."""
+        return self.gateway.tls.acme if self.gateway.tls else None
+
+    @property
     def backs_up_before_upgrade(self) -> bool:
         """Whether a store's data is backed up before its image changes."""
         chosen = self.upgrade.backup_first
@@ -540,7 +642,11 @@ class StackConfig(Section):
             for name, value in section.external or ()
             if isinstance(value, SecretStr)
         ]
-        return [*given, "smtp.password"] if self.smtp.password else given
+        if self.smtp.password:
+            given.append("smtp.password")
+        if self.acme and self.acme.external_account:
+            given.append("gateway.tls.acme.external_account.hmac_key")
+        return given
 
     def _external_sections(self) -> Iterator[tuple[str, Database | Mongo | Redis | ObjectStore]]:
         sections: dict[str, Database | Mongo | Redis | ObjectStore] = {
@@ -581,6 +687,15 @@ class StackConfig(Section):
             raise ValueError(
                 f"gateway.public_url: {self.public_url} is plain HTTP, and gateway.tls is set; "
                 "write https://, or leave gateway.tls out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _public_url_is_among_the_domains(self) -> Self:
+        host = urlsplit(self.public_url).hostname
+        if self.acme and host not in self.acme.domains:
+            raise ValueError(
+                f"gateway.tls.acme.domains: {host} of gateway.public_url is not among them; add it"
             )
         return self
 
@@ -743,7 +858,7 @@ def _describe(error: Mapping[str, Any]) -> str:
     match error["type"]:
         case "extra_forbidden":
             return f"{PROJECT}:{path}: no such setting; known here: {', '.join(known)}"
-        case "missing" if error["loc"][-1] in {"password", "secret_access_key"}:
+        case "missing" if error["loc"][-1] in {"password", "secret_access_key", "hmac_key"}:
             return f"{PROJECT}:{path}: is missing; set it with {_set_secret(path)}"
         case "value_error" if not path:
             return f"{PROJECT}:{error['ctx']['error']}"

@@ -82,6 +82,9 @@ class ContainerSpec:
     renewed_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Content by file name, for what the component reads again while it runs; mounted read-only in
     `/run/plinth/renewed`. A change is written over it and does not replace the component."""
+    renewed_volume: pulumi.Input[str] | None = None
+    """Volume of another component, which writes what this one finds in `/run/plinth/renewed`, in
+    place of `renewed_files`."""
     volumes: Sequence[DataVolume] = ()
     temporary: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "rw,size=64m"})  # noqa: S108
     """Writable paths that are lost with the container, and their mount options."""
@@ -100,11 +103,11 @@ class ContainerSpec:
     that keeps nothing and publishes nothing: a volume and a port of the host can be taken once."""
 
     def __post_init__(self) -> None:
-        """Refuse an overlap that could not work, and what nobody could watch.
+        """Refuse what could not work, and what nobody could watch.
 
         Raises:
-            ValueError: Two of the containers would claim the same volume, port or work; or it stays
-                up and does not say how it is watched.
+            ValueError: Two containers would claim the same volume, port or work, or two volumes the
+                same path; or it stays up and does not say how it is watched.
         """
         if not self.one_shot and self.watch is None:
             raise ValueError(
@@ -116,6 +119,8 @@ class ContainerSpec:
                 f"{self.component}: a container with volumes or published ports, or a one-shot, "
                 "cannot overlap with its replacement"
             )
+        if self.renewed_files and self.renewed_volume:
+            raise ValueError(f"{self.component}: its renewed files come from one place or another")
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,8 @@ class ContainerService(pulumi.ComponentResource):
 
     component: str
     container: docker.Container
+    volumes: Mapping[str, docker.Volume]
+    """Those of the specification, by their short names."""
     summary: pulumi.Output[dict[str, object]]
     """What the stack's output `components` says about it."""
 
@@ -164,7 +171,13 @@ class ContainerService(pulumi.ComponentResource):
         self.component = spec.component
         self._spec = spec
         self._site = site
-        mounts = [self._data_volume(volume) for volume in spec.volumes]
+        self.volumes = {volume.name: self._data_volume(volume) for volume in spec.volumes}
+        mounts = [
+            docker.ContainerVolumeArgs(
+                volume_name=self.volumes[volume.name].name, container_path=volume.path
+            )
+            for volume in spec.volumes
+        ]
         needed: list[pulumi.Input[pulumi.Resource]] = [service.ready for service in after]
         for kind, directory, files in (
             ("files", FILES_DIRECTORY, spec.files),
@@ -178,6 +191,14 @@ class ContainerService(pulumi.ComponentResource):
                     )
                 )
                 needed.append(carrier_container)
+        if spec.renewed_volume:
+            mounts.append(
+                docker.ContainerVolumeArgs(
+                    volume_name=spec.renewed_volume,
+                    container_path=RENEWED_FILES_DIRECTORY,
+                    read_only=True,
+                )
+            )
         self.container = self._container(mounts, needed)
         self.summary = self._summary()
         self.register_outputs({"container": self.container.name})
@@ -223,15 +244,13 @@ class ContainerService(pulumi.ComponentResource):
             pulumi.ResourceOptions(**options),  # type: ignore[arg-type]  # passed through by name
         )
 
-    def _data_volume(self, volume: DataVolume) -> docker.ContainerVolumeArgs:
-        name = self._site.name(volume.name)
-        resource = docker.Volume(
+    def _data_volume(self, volume: DataVolume) -> docker.Volume:
+        return docker.Volume(
             f"{volume.name}-volume",
-            name=name,
+            name=self._site.name(volume.name),
             labels=_volume_labels(self._site.labels(self._spec.component)),
             opts=self._options(protect=self._site.protect_data),
         )
-        return docker.ContainerVolumeArgs(volume_name=resource.name, container_path=volume.path)
 
     def _files(
         self, kind: str, directory: str, files: Mapping[str, pulumi.Input[str]]

@@ -70,6 +70,7 @@ def own_images(config: StackConfig) -> list[str]:
     """Names of the images that a stack runs and that this repository builds, sorted."""
     optional = {
         "blackbox": config.observability.enabled,
+        "certificates": config.acme is not None,
         "mail": config.mail.enabled,
         "prometheus": config.observability.enabled,
     }

@@ -24,6 +24,7 @@ class Mounts(Parameters):
     """Parameters of `mounts-allowed`."""
 
     paths: Mapping[str, tuple[str, ...]] = {
+        "certificates": ("/data/account", "/data/issued"),
         "mongo": ("/data/db", "/var/lib/postgresql/data"),
         "object-store": ("/data",),
         "postgres": ("/var/lib/postgresql/data",),

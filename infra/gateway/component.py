@@ -9,6 +9,7 @@ import pulumi
 from pydantic import SecretStr
 
 from infra.container import (
+    RENEWED_FILES_DIRECTORY,
     ContainerService,
     ContainerSpec,
     HealthCheck,
@@ -19,7 +20,7 @@ from infra.gateway.envoy import render
 from infra.gateway.overload import MEMORY_MEBIBYTES
 from infra.gateway.settings import ApiKey, GatewaySettings, Tls
 from infra.gateway.tls import secret_file
-from infra.services import auth
+from infra.services import auth, certificates
 from infra.watch import Metrics
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     """What the rendering depends on, from the stack's configuration and keys."""
     gateway = config.gateway
     public = urlsplit(config.public_url)
-    tls = Tls(public_host=_host(public), public_port=public.port or HTTPS_PORT)
+    tls = Tls(
+        public_host=_host(public),
+        public_port=public.port or HTTPS_PORT,
+        challenges=config.acme is not None,
+    )
     return GatewaySettings(
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
@@ -64,14 +69,18 @@ def _host(url: SplitResult) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def declare(context: Context, certificate: Certificate | None) -> ContainerService:
+def declare(
+    context: Context, certificate: Certificate | None, issuer: ContainerService | None
+) -> ContainerService:
     """Declare the gateway.
 
     It does not wait for what stands behind it: until a component answers, its route says 503.
 
     Args:
         context: The environment.
-        certificate: What it shows clients; None for plain HTTP.
+        certificate: What it shows clients, where that comes from files.
+        issuer: The component that obtains it, where a directory issues it. Without either the
+            gateway speaks plain HTTP.
     """
     gateway = context.config.gateway
     ports = [PublishedPort(PORT, gateway.port, gateway.bind_address)]
@@ -83,11 +92,11 @@ def declare(context: Context, certificate: Certificate | None) -> ContainerServi
             component="gateway",
             image=context.images.reference("gateway"),
             user="101:101",
-            command=runtime.command(tls=certificate is not None),
+            command=runtime.command(certificate=_certificate_directory(certificate, issuer)),
             files={
                 runtime.CONFIGURATION_FILE: configuration,
                 runtime.START_FILE: runtime.START_SCRIPT,
-                **({runtime.SECRET_FILE: secret_file()} if certificate else {}),
+                **({runtime.SECRET_FILE: secret_file()} if gateway.tls else {}),
             },
             renewed_files={
                 runtime.CHAIN_FILE: certificate.chain,
@@ -95,6 +104,7 @@ def declare(context: Context, certificate: Certificate | None) -> ContainerServi
             }
             if certificate
             else {},
+            renewed_volume=issuer.volumes[certificates.ISSUED_VOLUME].name if issuer else None,
             networks=("edge", "backend"),
             ports=ports,
             health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
@@ -104,4 +114,14 @@ def declare(context: Context, certificate: Certificate | None) -> ContainerServi
             stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
         ),
         context.site,
+        # There is a certificate when it is healthy, self-signed at first.
+        after=[issuer] if issuer else [],
     )
+
+
+def _certificate_directory(
+    certificate: Certificate | None, issuer: ContainerService | None
+) -> str | None:
+    if issuer:
+        return runtime.ISSUED_DIRECTORY
+    return RENEWED_FILES_DIRECTORY if certificate else None

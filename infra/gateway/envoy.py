@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from infra.gateway.access_log import access_log
+from infra.gateway.challenges import challenge_clusters
 from infra.gateway.clusters import clusters
 from infra.gateway.errors import local_reply_config
 from infra.gateway.filters import http_filters, security_headers
@@ -62,7 +63,11 @@ def bootstrap(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> 
                 metrics_listener(settings),
                 *([redirect_listener(settings, settings.tls)] if settings.tls else []),
             ],
-            "clusters": [*clusters(enabled, settings), admin_cluster(settings)],
+            "clusters": [
+                *clusters(enabled, settings),
+                admin_cluster(settings),
+                *challenge_clusters(settings),
+            ],
         },
     }
 

@@ -31,13 +31,13 @@ def declare(
         for component in components
         if component.watch and not isinstance(component.watch, Metrics)
     )
+    own_networks = prometheus.networks(
+        (component.networks for component in components if isinstance(component.watch, Metrics)),
+        prober=probers_networks,
+    )
     return [
         blackbox.declare(context, probers_networks),
-        prometheus.declare(
-            context,
-            watched(components),
-            tuple(dict.fromkeys(("backend", probers_networks[0]))),
-        ),
+        prometheus.declare(context, watched(components), own_networks),
     ]
 
 

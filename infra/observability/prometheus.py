@@ -18,7 +18,7 @@ from infra.observability.scraping import RULES_FILE, configuration
 from infra.watch import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from infra.context import Context
     from infra.watch import Watch
@@ -52,6 +52,22 @@ def command(data_directory: str, retention_days: int) -> list[str]:
         f"--storage.tsdb.retention.time={retention_days}d",
         f"--web.listen-address=0.0.0.0:{PORT}",
     ]
+
+
+def networks(scraped: Iterable[Sequence[str]], prober: Sequence[str]) -> tuple[str, ...]:
+    """Networks on which it reaches everything that it asks.
+
+    `backend` is always one: a container on internal networks alone cannot publish its port.
+
+    Args:
+        scraped: The networks of each component with metrics.
+        prober: The prober's networks.
+    """
+    needed = {"backend", prober[0]}
+    for names in scraped:
+        if needed.isdisjoint(names):
+            needed.add(names[0])
+    return tuple(sorted(needed))
 
 
 def declare(context: Context, watched: Mapping[str, Watch], on: Sequence[str]) -> ContainerService:

@@ -35,6 +35,7 @@ def checkout(tmp_path: Path) -> Path:
         "services/requirements.txt": "library==1",
         "services/shared/logs.py": "",
         "services/auth/main.py": "",
+        "services/certificates/main.py": "",
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content)
@@ -220,7 +221,7 @@ def test_dockerfile_needs_no_syntax_frontend(build: catalog.Build) -> None:
 def test_upstream_is_pinned_by_version_and_digest(component: str) -> None:
     upstream = catalog.CATALOG[component].upstream
     if upstream is None:
-        assert component in {"db-bootstrap", "object-store"}
+        assert component in {"certificates", "db-bootstrap", "object-store"}
         return
     assert upstream.digest
     assert re.fullmatch(

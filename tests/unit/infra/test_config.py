@@ -17,6 +17,16 @@ DEVELOPMENT: dict[str, object] = {
     "auth": {"autoconfirm": True},
 }
 TLS = {"certificate_file": "chain.pem", "key_file": "key.pem", "redirect_port": 80}
+ACME = {"domains": ["api.example.com"], "terms_agreed": True}
+EXTERNAL_ACCOUNT = {"key_id": "kid", "hmac_key": "a-key-in-base64url-of-a-directory"}
+
+
+def with_acme(tls: dict[str, object] | None = None, **acme: object) -> dict[str, object]:
+    """A gateway whose certificate a directory issues."""
+    settings = {"redirect_port": 80, **(tls or {}), "acme": ACME | acme}
+    return {"gateway": {"port": 443, "public_url": "https://api.example.com", "tls": settings}}
+
+
 PRODUCTION: dict[str, object] = {
     "environment": "production",
     "images": {"require_digest": True},
@@ -90,7 +100,42 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             {"gateway": {"tls": TLS, "public_url": "http://api.example.com"}},
             "gateway.public_url: http://api.example.com is plain HTTP, and gateway.tls is set",
         ),
-        ({"gateway": {"tls": {"key": 1}}}, "gateway.tls.key: no such setting; known here: cert"),
+        ({"gateway": {"tls": {"key": 1}}}, "gateway.tls.key: no such setting; known here: acme"),
+        (
+            {"gateway": {"tls": {"key_file": "key.pem"}}},
+            "gateway.tls: certificate_file and key_file are needed together; set both, or acme",
+        ),
+        (with_acme(tls=TLS), "gateway.tls: acme stands beside certificate_file and key_file"),
+        (with_acme(tls={"redirect_port": None}), "gateway.tls: redirect_port is not set, where"),
+        (
+            with_acme(terms_agreed=False),
+            "gateway.tls.acme: terms_agreed is not true; read the directory's terms of service",
+        ),
+        (
+            with_acme(domains=["www.example.com"]),
+            "gateway.tls.acme.domains: api.example.com of gateway.public_url is not among them",
+        ),
+        (with_acme(domains=[]), "gateway.tls.acme.domains: tuple should have at least 1 item"),
+        (
+            with_acme(domains=["*.example.com"]),
+            "gateway.tls.acme.domains.0: *.example.com: wildcards can be proved by DNS alone",
+        ),
+        (
+            with_acme(domains=["192.0.2.1"]),
+            "gateway.tls.acme.domains.0: '192.0.2.1' must be a host's name in lower case",
+        ),
+        (
+            with_acme(directory_url="http://ca.example.com/directory"),
+            "gateway.tls.acme.directory_url: must be the https URL of an ACME directory",
+        ),
+        (
+            with_acme(external_account={"key_id": "kid"}),
+            "gateway.tls.acme.external_account.hmac_key: is missing; set it with pulumi config",
+        ),
+        (
+            with_acme(external_account={"key_id": "kid", "hmac_key": "not base64url!"}),
+            "gateway.tls.acme.external_account.hmac_key: must be the base64url text that the dir",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_path(values: dict[str, object], message: str) -> None:
@@ -243,3 +288,15 @@ def test_an_encrypted_password_is_accepted() -> None:
 def test_a_stack_with_a_mail_server_confirms_addresses() -> None:
     values = {"environment": "development", "smtp": {"host": "s", "sender_address": "a@b.example"}}
     assert not parse(values).auth.autoconfirm
+
+
+def test_a_certificate_may_come_from_a_directory() -> None:
+    acme = parse(DEVELOPMENT | with_acme()).acme
+    assert acme
+    assert acme.directory_url == "https://acme-v02.api.letsencrypt.org/directory"
+
+
+def test_the_key_of_an_external_account_must_be_encrypted() -> None:
+    config = parse(DEVELOPMENT | with_acme(external_account=EXTERNAL_ACCOUNT))
+    with pytest.raises(ConfigurationError, match=r"tls\.acme\..*hmac_key: stands in clear"):
+        require_encrypted(config, set())

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from services.auth.settings import AuthSettings
-from tests.self_signed import self_signed
+from services.certificates.settings import CertificatesSettings
+from services.shared.settings import load_settings
+from tests.certificates import self_signed
 from tests.unit.infra.conftest import ROOT, STACKS, Recorder, run_program
 from tests.unit.infra.locks import DIGEST, REGISTRY, fitting, written
 
@@ -323,3 +325,89 @@ def test_a_gateway_with_a_certificate_publishes_both_its_ports(
         (8000, 8443),
         (8001, 8080),
     ]
+
+
+ACME = {
+    "domains": ["api.example.com"],
+    "terms_agreed": True,
+    "external_account": {"key_id": "kid", "hmac_key": "a-key-in-base64url-of-a-directory"},
+}
+
+
+def issued_by_a_directory(**changes: Any) -> Recorder:
+    """The program of a stack whose certificate a directory issues."""
+    gateway = {
+        "port": 8443,
+        "public_url": "https://api.example.com",
+        "tls": {"redirect_port": 8080, "acme": ACME | changes},
+    }
+    return run_program("dev", {**DEVELOPMENT, "plinth:gateway": gateway}, ["plinth:gateway"])
+
+
+@pytest.fixture(scope="module")
+def with_directory() -> Recorder:
+    return issued_by_a_directory()
+
+
+def mounts(program: Recorder, component: str) -> dict[str, tuple[str, bool]]:
+    """Volume and whether it can only be read, by path."""
+    return {
+        volume["containerPath"]: (volume["volumeName"], volume.get("readOnly", False))
+        for volume in program.resources[CONTAINER][component]["volumes"]
+    }
+
+
+def test_the_gateway_reads_what_was_issued(with_directory: Recorder) -> None:
+    written = mounts(with_directory, "certificates")["/data/issued"]
+    read = mounts(with_directory, "gateway")["/run/plinth/renewed"]
+    assert (read, written) == (
+        ("plinth-dev-certificates-issued", True),
+        ("plinth-dev-certificates-issued", False),
+    )
+
+
+def test_the_key_of_the_account_is_mounted_nowhere_else(with_directory: Recorder) -> None:
+    users = {
+        component
+        for component, inputs in with_directory.resources[CONTAINER].items()
+        for volume in inputs.get("volumes", [])
+        if volume["volumeName"] == "plinth-dev-certificates-account"
+    }
+    assert users == {"certificates"}
+
+
+def test_the_gateways_group_may_read_the_certificate(with_directory: Recorder) -> None:
+    containers = with_directory.resources[CONTAINER]
+    groups = [containers[name]["user"].split(":")[1] for name in ("certificates", "gateway")]
+    assert groups[0] == groups[1]
+
+
+def test_what_asks_the_directory_is_beside_the_gateway_alone(with_directory: Recorder) -> None:
+    networks = with_directory.resources[CONTAINER]["certificates"]["networksAdvanced"]
+    assert [network["name"] for network in networks] == ["plinth-dev-edge"]
+
+
+def test_the_key_of_the_external_account_is_listed_as_secret(with_directory: Recorder) -> None:
+    labels = with_directory.resources[CONTAINER]["certificates"]["labels"]
+    listed = {entry["label"]: entry["value"] for entry in labels}["plinth.secret-names"]
+    assert listed == "PLINTH_ACME_EXTERNAL_ACCOUNT_KEY"
+
+
+def test_another_domain_does_not_replace_the_gateway(with_directory: Recorder) -> None:
+    other = issued_by_a_directory(domains=["api.example.com", "www.example.com"])
+    assert other.resources[CONTAINER]["gateway"] == with_directory.resources[CONTAINER]["gateway"]
+
+
+def test_nothing_obtains_a_certificate_where_files_have_one(
+    with_certificate: Callable[[str], Recorder],
+) -> None:
+    assert "certificates" not in with_certificate("a").resources[CONTAINER]
+
+
+def test_the_component_takes_what_the_stack_tells_it(
+    with_directory: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for entry in with_directory.resources[CONTAINER]["certificates"]["envs"]:
+        monkeypatch.setenv(*entry.split("=", 1))
+    settings = load_settings(CertificatesSettings)
+    assert (settings.names, settings.external_account_id) == (("api.example.com",), "kid")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.observability.blackbox import networks
+from infra.observability import blackbox, prometheus
 from infra.observability.scraping import address, configuration
 from infra.watch import HttpProbe, Metrics, TcpProbe, Watch
 
@@ -76,4 +76,19 @@ def test_the_order_of_components_changes_nothing() -> None:
 def test_the_prober_is_on_no_network_that_it_does_not_need(
     probed: list[tuple[str, ...]], needed: tuple[str, ...]
 ) -> None:
-    assert networks(probed) == needed
+    assert blackbox.networks(probed) == needed
+
+
+@pytest.mark.parametrize(
+    ("scraped", "needed"),
+    [
+        ([("edge", "backend"), ("backend", "data")], ("backend", "data")),
+        ([("edge", "backend"), ("edge",)], ("backend", "data", "edge")),
+        ([], ("backend", "data")),
+    ],
+    ids=["all on backend", "one on edge alone", "nothing scraped"],
+)
+def test_the_monitor_is_on_every_network_that_it_needs(
+    scraped: list[tuple[str, ...]], needed: tuple[str, ...]
+) -> None:
+    assert prometheus.networks(scraped, prober=("data",)) == needed
