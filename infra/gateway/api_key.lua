@@ -1,6 +1,7 @@
 -- Swaps the caller's API key for the internal token of its role, or refuses the request. Says of a
 -- request that only reads that it may be sent again.
--- Defined above this text: the functions of credential.lua, KEY_REQUIRED and KEY_IN_QUERY.
+-- Defined above this text: the functions of credential.lua and query.lua, KEY_REQUIRED and
+-- KEY_IN_QUERY.
 
 local function refuse(handle, code)
   handle:streamInfo():dynamicMetadata():set("plinth.gateway", "error", code)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 CLOCK_SKEW_SECONDS = 10
 """By which the clocks of two machines may differ where a token's times are checked."""
 
+QUERY_SCRIPT = Path(__file__).with_name("query.lua").read_text(encoding="utf-8")
+"""Lua function that takes a key out of a query."""
+
 _SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
 
 

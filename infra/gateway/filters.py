@@ -164,7 +164,15 @@ def api_key_script(settings: GatewaySettings, *, key_required: bool, key_in_quer
 def api_key_source(settings: GatewaySettings, *, key_required: bool, key_in_query: bool) -> str:
     """Text of the script with its keys; see `api_key_script`."""
     choices = {"KEY_REQUIRED": key_required, "KEY_IN_QUERY": key_in_query}
-    return f"{credential.script(settings)}\n{lua.definitions(choices)}\n\n{_API_KEY_SCRIPT}"
+    return "\n".join(
+        (
+            credential.script(settings),
+            credential.QUERY_SCRIPT,
+            lua.definitions(choices),
+            "",
+            _API_KEY_SCRIPT,
+        )
+    )
 
 
 def token_filter(settings: GatewaySettings) -> Json:
