@@ -139,6 +139,11 @@ class Kong:
         self._answer.log = {k: v for k, v in self._answer.log.items() if v is not None}
         return self._answer
 
+    @property
+    def route_name(self) -> str:
+        """Name of the route that the last request has taken; empty for none."""
+        return str(self._route.get("name", ""))
+
     def _access(self, component: ComponentAnswer, refused_with: int | None) -> None:
         self._run("pre-function", "access")
         if self._exited:
