@@ -172,6 +172,10 @@ class Tls(Section):
 class Gateway(Section):
     """The one entry to the environment."""
 
+    engine: Literal["envoy", "kong"] = "envoy"
+    """The program that it is. Kong is pulled from its publisher whatever `images.source` says, and
+    differs in what docs/gateway.md lists."""
+
     port: Port = 8000
     """Port on the host."""
 

@@ -16,12 +16,17 @@ from infra.container import (
 )
 from infra.gateway import runtime
 from infra.gateway.envoy import render
+from infra.gateway.kong import component as kong
+from infra.gateway.kong.environment import Node
 from infra.gateway.overload import MEMORY_MEBIBYTES
-from infra.gateway.settings import ApiKey, GatewaySettings, Tls
+from infra.gateway.routes import enabled_routes
+from infra.gateway.settings import ApiKey, ClientLimits, GatewaySettings, Tls
 from infra.gateway.tls import secret_file
 from infra.services import auth
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from infra.config import StackConfig
     from infra.context import Context
     from infra.credentials import KeyMaterial
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 
 PORT = 8000
 REDIRECT_PORT = 8001
+METRICS_PORT = 9902
+PROFILES = frozenset({"core"})
 HTTPS_PORT = 443
 
 
@@ -40,6 +47,8 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     return GatewaySettings(
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
+        metrics_port=METRICS_PORT,
+        profiles=PROFILES,
         tls=tls if gateway.tls else None,
         secure=public.scheme == "https",
         api_keys=tuple(
@@ -74,30 +83,54 @@ def declare(context: Context, certificate: Certificate | None) -> ContainerServi
     ports = [PublishedPort(PORT, gateway.port, gateway.bind_address)]
     if gateway.tls and gateway.tls.redirect_port:
         ports.append(PublishedPort(REDIRECT_PORT, gateway.tls.redirect_port, gateway.bind_address))
-    configuration = context.keys.apply(lambda keys: render(settings(context.config, keys)))
-    return ContainerService(
-        ContainerSpec(
-            component="gateway",
-            image=context.images.reference("gateway"),
-            user="101:101",
-            command=runtime.command(tls=certificate is not None),
-            files={
-                runtime.CONFIGURATION_FILE: configuration,
-                runtime.START_FILE: runtime.START_SCRIPT,
-                **({runtime.SECRET_FILE: secret_file()} if certificate else {}),
-            },
-            renewed_files={
-                runtime.CHAIN_FILE: certificate.chain,
-                runtime.KEY_FILE: pulumi.Output.secret(certificate.key),
-            }
-            if certificate
-            else {},
-            networks=("edge", "backend"),
-            ports=ports,
-            health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
-            memory_mebibytes=MEMORY_MEBIBYTES,
-            cpu_shares=1024,
-            stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
-        ),
-        context.site,
+    rendered_from = context.keys.apply(lambda keys: settings(context.config, keys))
+    if gateway.engine == kong.ENGINE:
+        spec = kong.container(
+            context, rendered_from, _kong_node(context.config), certificate, ports
+        )
+    else:
+        spec = _envoy(context, rendered_from, certificate, ports)
+    return ContainerService(spec, context.site)
+
+
+def _envoy(
+    context: Context,
+    rendered_from: pulumi.Output[GatewaySettings],
+    certificate: Certificate | None,
+    ports: Sequence[PublishedPort],
+) -> ContainerSpec:
+    return ContainerSpec(
+        component="gateway",
+        image=context.images.reference("gateway"),
+        user="101:101",
+        command=runtime.command(tls=certificate is not None),
+        files={
+            runtime.CONFIGURATION_FILE: rendered_from.apply(render),
+            runtime.START_FILE: runtime.START_SCRIPT,
+            **({runtime.SECRET_FILE: secret_file()} if certificate else {}),
+        },
+        renewed_files={
+            runtime.CHAIN_FILE: certificate.chain,
+            runtime.KEY_FILE: pulumi.Output.secret(certificate.key),
+        }
+        if certificate
+        else {},
+        networks=("edge", "backend"),
+        ports=ports,
+        health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
+        memory_mebibytes=MEMORY_MEBIBYTES,
+        cpu_shares=1024,
+        stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
+    )
+
+
+def _kong_node(config: StackConfig) -> Node:
+    return Node(
+        routes=enabled_routes(PROFILES, config.rest.openapi),
+        client_limits=ClientLimits(),
+        listen_port=PORT,
+        redirect_port=REDIRECT_PORT,
+        metrics_port=METRICS_PORT,
+        trusted_proxies=config.gateway.trusted_proxies,
+        tls=config.gateway.tls is not None,
     )

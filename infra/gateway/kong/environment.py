@@ -6,6 +6,7 @@ becomes a directive of nginx's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.gateway.routes import Route
-    from infra.gateway.settings import GatewaySettings
+    from infra.gateway.settings import ClientLimits
 
 CONFIGURATION_FILE = "kong.yaml"
 PREFIX = "/tmp/kong"  # noqa: S108 - the container's own, in memory
@@ -33,17 +34,30 @@ _IDLE_SECONDS = 4
 component closes it."""
 
 
-def environment(routes: Sequence[Route], settings: GatewaySettings) -> dict[str, str]:
-    """Variables of the container, by name. None is a secret."""
+@dataclass(frozen=True)
+class Node:
+    """What Kong is told besides its declarative file. None of it is a secret."""
+
+    routes: Sequence[Route]
+    client_limits: ClientLimits
+    listen_port: int
+    redirect_port: int
+    metrics_port: int
+    trusted_proxies: int
+    tls: bool
+
+
+def environment(node: Node) -> dict[str, str]:
+    """Variables of the container, by name."""
     return {
-        **_node(settings),
-        **_limits(routes, settings),
-        **(_TRUST_PROXIES if settings.trusted_proxies else {}),
-        **(_TLS if settings.tls else {}),
+        **_process(node),
+        **_limits(node),
+        **(_TRUST_PROXIES if node.trusted_proxies else {}),
+        **(_TLS if node.tls else {}),
     }
 
 
-def _node(settings: GatewaySettings) -> dict[str, str]:
+def _process(node: Node) -> dict[str, str]:
     return {
         "KONG_DATABASE": "off",
         "KONG_DECLARATIVE_CONFIG": f"{FILES_DIRECTORY}/{CONFIGURATION_FILE}",
@@ -51,11 +65,11 @@ def _node(settings: GatewaySettings) -> dict[str, str]:
         "KONG_PLUGINS": ",".join(plugin.plugin for plugin in plugins.ALL),
         "KONG_UNTRUSTED_LUA": "sandbox",
         "KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES": ",".join(scripts.SANDBOX_MODULES),
-        "KONG_PROXY_LISTEN": _listeners(settings),
+        "KONG_PROXY_LISTEN": _listeners(node),
         # What would change the gateway, or show its keys, is not there.
         "KONG_ADMIN_LISTEN": "off",
         "KONG_ADMIN_GUI_LISTEN": "off",
-        "KONG_STATUS_LISTEN": f"0.0.0.0:{settings.metrics_port}",
+        "KONG_STATUS_LISTEN": f"0.0.0.0:{node.metrics_port}",
         "KONG_ANONYMOUS_REPORTS": "off",
         "KONG_HEADERS": "off",
         "KONG_HEADERS_UPSTREAM": "off",
@@ -81,19 +95,21 @@ def _node(settings: GatewaySettings) -> dict[str, str]:
     }
 
 
-def _listeners(settings: GatewaySettings) -> str:
-    if not settings.tls:
-        return f"0.0.0.0:{settings.listen_port}"
-    return f"0.0.0.0:{settings.listen_port} http2 ssl, 0.0.0.0:{settings.redirect_port}"
+def _listeners(node: Node) -> str:
+    if not node.tls:
+        return f"0.0.0.0:{node.listen_port}"
+    return f"0.0.0.0:{node.listen_port} http2 ssl, 0.0.0.0:{node.redirect_port}"
 
 
-def _limits(routes: Sequence[Route], settings: GatewaySettings) -> dict[str, str]:
-    limits = settings.client_limits
-    largest_body = max((route.body_limit_bytes for route in routes), default=1)
+def _limits(node: Node) -> dict[str, str]:
+    limits = node.client_limits
+    largest_body = max((route.body_limit_bytes for route in node.routes), default=1)
     header_buffer = headers.MAXIMUM_KIBIBYTES // _HEADER_BUFFERS
     return {
         "KONG_NGINX_MAIN_WORKER_PROCESSES": str(WORKERS),
         "KONG_NGINX_EVENTS_WORKER_CONNECTIONS": str(limits.connections // WORKERS),
+        # As long as with Envoy; websockets would keep a process for ever.
+        "KONG_NGINX_MAIN_WORKER_SHUTDOWN_TIMEOUT": f"{runtime.DRAIN_SECONDS}s",
         "KONG_MEM_CACHE_SIZE": "32m",
         "KONG_LMDB_MAP_SIZE": "64m",
         "KONG_NGINX_HTTP_CLIENT_HEADER_TIMEOUT": _seconds(limits.header_seconds),

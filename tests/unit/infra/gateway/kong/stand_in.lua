@@ -4,7 +4,7 @@
 local host = ...
 
 local SANDBOX = {}
--- Kong 3.9's kong/tools/sandbox.lua: the functions of kikito's sandbox.lua.
+-- The functions of Kong 3.9's kong/tools/kong-lua-sandbox.lua that scripts have a use for.
 for name in ([[
   _VERSION assert error ipairs next pairs pcall select tonumber tostring type unpack xpcall
 ]]):gmatch("%S+") do
@@ -13,7 +13,7 @@ end
 for library, names in pairs({
   math = "abs ceil floor fmod huge max min modf pi",
   os = "clock date difftime time",
-  string = "byte char find format gmatch gsub len lower match reverse sub upper",
+  string = "byte char find format gmatch gsub len lower match rep reverse sub upper",
   table = "concat insert maxn remove sort",
 }) do
   SANDBOX[library] = {}
