@@ -22,7 +22,7 @@ from infra.gateway.kong.plugins import (
     RequestTermination,
     entities,
 )
-from infra.gateway.routes import HEALTH_PATH, Access, PathRule, Route
+from infra.gateway.routes import HEALTH_PATH, MEBIBYTE, Access, PathRule, Route
 from infra.gateway.settings import GatewaySettings, Upstream
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ def terms(routes: Sequence[Route]) -> dict[str, Value]:
             "prefix": route.prefix,
             "upstream_prefix": route.upstream_prefix.rstrip("/"),
             "key_in_query": route.websocket,
+            "held_body_limit": min(route.body_limit_bytes, MEBIBYTE),
         }
         for route in routes
         for path in paths(route)

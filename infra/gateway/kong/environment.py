@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
 from infra.gateway import headers, runtime
 from infra.gateway.kong import plugins, scripts
+from infra.gateway.routes import MEBIBYTE
 from infra.gateway.tls import CIPHERS_OF_TLS_1_2
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ def _limits(node: Node) -> dict[str, str]:
         "KONG_NGINX_HTTP_SEND_TIMEOUT": _seconds(limits.silence_seconds),
         "KONG_NGINX_HTTP_KEEPALIVE_TIMEOUT": _seconds(limits.idle_seconds),
         "KONG_NGINX_HTTP_LARGE_CLIENT_HEADER_BUFFERS": f"{_HEADER_BUFFERS} {header_buffer}k",
-        # Holds for bodies whose length is not known as well; each route has its own limit besides.
+        # A body whose length is not known must fit into it to be taken.
+        "KONG_NGINX_HTTP_CLIENT_BODY_BUFFER_SIZE": str(MEBIBYTE),
+        # Where nginx stops to read; each route has its own limit besides.
         "KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE": str(largest_body),
     }
 

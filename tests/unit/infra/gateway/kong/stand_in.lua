@@ -72,6 +72,7 @@ local kong = {
     get_headers = host.get_headers,
     get_method = host.get_method,
     get_path = host.get_path,
+    get_raw_body = host.get_request_body,
     get_raw_path = host.get_raw_path,
     get_raw_query = host.get_raw_query,
     get_scheme = host.get_scheme,

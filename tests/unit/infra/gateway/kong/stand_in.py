@@ -38,6 +38,8 @@ NULL = object()
 """JSON's null, as `cjson.null` is."""
 
 REQUEST_ID = "X-Request-ID"
+BODY_BUFFER_BYTES = 1024 * 1024
+"""nginx's `client_body_buffer_size`, which test_component.py looks at."""
 _UNRESERVED = re.compile(r"%([0-9A-Fa-f]{2})")
 _BYTES_OF_ADDRESS = "198.51.100.7"
 
@@ -67,6 +69,13 @@ class ComponentAnswer:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: str = "component"
+    source: str = "service"
+    """`error` for what nginx or a plugin between the scripts answers in the component's place."""
+
+
+def refused(status: int) -> ComponentAnswer:
+    """What nginx or a plugin between the scripts refuses with."""
+    return ComponentAnswer(status, body="refused", source="error")
 
 
 class Kong:
@@ -101,7 +110,7 @@ class Kong:
         *,
         method: str = "GET",
         component: ComponentAnswer | None = None,
-        refused_with: int | None = None,
+        body: str = "",
     ) -> Answer:
         """Send a request.
 
@@ -109,11 +118,11 @@ class Kong:
             target: As on the request's first line.
             headers: Names and values, as often as they are sent.
             method: Of the request.
-            component: What the component answers.
-            refused_with: Status that a plugin between the scripts, or nginx, refuses with.
+            component: What the component answers, or somebody in its place.
+            body: Of the request.
         """
         self._next_request()
-        self._method, self._target = method, target
+        self._method, self._request_body = method, body
         self._raw_path, _, self._query = target.partition("?")
         self._path = normalised(self._raw_path)
         self.request_headers: Headers = [(name.lower(), value) for name, value in headers]
@@ -121,7 +130,7 @@ class Kong:
         self._answer, self._source, self._exited = Answer(), "exit", False
         self._body = ""
         self._upstream_path = self._path
-        self._access(component or ComponentAnswer(), refused_with)
+        self._access(component or ComponentAnswer())
         self._run("pre-function", "header_filter")
         request_id = self._header(REQUEST_ID)
         self.lua_set_response_header(REQUEST_ID, request_id or str(uuid.uuid4()))
@@ -144,14 +153,14 @@ class Kong:
         """Name of the route that the last request has taken; empty for none."""
         return str(self._route.get("name", ""))
 
-    def _access(self, component: ComponentAnswer, refused_with: int | None) -> None:
+    def _access(self, component: ComponentAnswer) -> None:
         self._run("pre-function", "access")
         if self._exited:
             return
         if not self._header(REQUEST_ID):
             self.lua_set_header(REQUEST_ID, str(uuid.uuid4()))
-        if refused_with:
-            self._exit(refused_with, "refused", "error")
+        if component.source != "service":
+            self._exit(component.status, component.body, component.source)
             return
         plugins = {plugin["name"]: plugin["config"] for plugin in self._route.get("plugins", [])}
         if ends := plugins.get("request-termination"):
@@ -213,6 +222,9 @@ class Kong:
 
     def lua_get_raw_query(self) -> str:
         return self._query
+
+    def lua_get_request_body(self) -> str | None:
+        return self._request_body if len(self._request_body) <= BODY_BUFFER_BYTES else None
 
     def lua_get_scheme(self) -> str:
         return self.scheme

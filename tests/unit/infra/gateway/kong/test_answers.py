@@ -10,7 +10,7 @@ import pytest
 from infra.gateway.errors import ERROR_ANSWERS
 from infra.gateway.kong.scripts import KONG_LOG_FIELDS
 
-from .stand_in import ComponentAnswer
+from .stand_in import ComponentAnswer, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def answer(request: pytest.FixtureRequest, kong: Kong, publishable: Headers) -> 
         return kong.send(PATH)
     if status == 200 or status in from_script:
         return kong.send(from_script.get(status, PATH), publishable)
-    return kong.send(PATH, publishable, refused_with=status)
+    return kong.send(PATH, publishable, component=refused(status))
 
 
 @pytest.mark.parametrize(("name", "value"), SECURITY_HEADERS.items())
@@ -79,7 +79,7 @@ def test_plain_http_does_not_ask_for_strict_transport(start_kong: Callable[..., 
 def test_refusal_of_a_plugin_or_of_nginx_is_the_gateway_s(
     kong: Kong, publishable: Headers, refused_with: int, status: int, code: str
 ) -> None:
-    answer = kong.send(PATH, publishable, refused_with=refused_with)
+    answer = kong.send(PATH, publishable, component=refused(refused_with))
     assert (answer.status, answer.code) == (status, code)
 
 

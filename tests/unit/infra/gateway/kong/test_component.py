@@ -17,6 +17,8 @@ from infra.gateway.kong.plugins import ALL
 from tests.self_signed import self_signed
 from tests.unit.infra.conftest import run_program
 
+from .stand_in import BODY_BUFFER_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -82,6 +84,7 @@ def test_kong_is_pulled_whatever_the_source(plain: Containers) -> None:
         ("KONG_PROXY_ACCESS_LOG", "off"),
         ("KONG_PROXY_LISTEN", "0.0.0.0:8000"),
         ("KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE", str(1024 * 1024)),
+        ("KONG_NGINX_HTTP_CLIENT_BODY_BUFFER_SIZE", str(BODY_BUFFER_BYTES)),
     ],
 )
 def test_kong_is_told(plain: Containers, name: str, value: str) -> None:

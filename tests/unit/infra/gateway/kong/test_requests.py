@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.gateway.kong.entities import CLIENT_HEADER
+from infra.gateway.routes import MEBIBYTE
 from infra.gateway.settings import Tls
+
+from .stand_in import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,8 +212,30 @@ def test_forwarded_addresses_on_several_lines_are_one_list(kong: Kong) -> None:
 )
 def test_requests_are_counted_by_address_or_network(kong: Kong, address: str, counted: str) -> None:
     # Where the plugin that counts would refuse: before the header is taken off again.
-    kong.send(PATH, [("X-Forwarded-For", address)], refused_with=429)
+    kong.send(PATH, [("X-Forwarded-For", address)], component=refused(429))
     assert dict(kong.request_headers)[CLIENT_HEADER] == counted
+
+
+@pytest.mark.parametrize(
+    ("path", "length", "status"),
+    [
+        ("/small/v1/", 1024, 200),
+        ("/small/v1/", 1025, 413),
+        ("/upload/v1/", MEBIBYTE, 200),
+        ("/upload/v1/", MEBIBYTE + 1, 413),
+    ],
+)
+def test_body_of_unknown_length_is_taken_up_to_the_limit(
+    kong: Kong, publishable: Headers, path: str, length: int, status: int
+) -> None:
+    headers = [*publishable, ("Transfer-Encoding", "chunked")]
+    assert kong.send(path, headers, method="POST", body="x" * length).status == status
+
+
+def test_body_of_known_length_is_left_to_nginx(kong: Kong, publishable: Headers) -> None:
+    length = 2 * MEBIBYTE
+    headers = [*publishable, ("Content-Length", str(length))]
+    assert kong.send("/upload/v1/", headers, method="POST", body="x" * length).status == 200
 
 
 @pytest.fixture(scope="module")
