@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value]"
+Value: TypeAlias = (
+    "str | int | float | bool | Sequence[Value] | Mapping[str, Value] | Mapping[int, Value]"
+)
 
 
 def literal(value: Value) -> str:

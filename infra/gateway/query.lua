@@ -1,4 +1,4 @@
--- Splits a query: the value of parameter `apikey`, nil where there is none, and the query without it.
+-- Splits a query: the value of parameter `apikey`, nil where there is none, and what else is there.
 local function split_query(query)
   local key
   local kept = {}

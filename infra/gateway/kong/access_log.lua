@@ -1,4 +1,5 @@
--- What the log says of a request: these fields in place of Kong's own, which hold headers and queries.
+-- What the log says of a request: these fields in place of Kong's own, which hold headers and
+-- queries.
 -- Defined above this text: OMITTED (Kong's own fields) and ROUTES (Kong's name of a route to ours).
 
 -- Milliseconds since 1970 as a time of day in UTC.

@@ -1,5 +1,5 @@
--- Gives every answer the gateway's headers, and every refusal its JSON body, whether a script, a plugin,
--- Kong or nginx has refused. A component's own refusals are left as they are.
+-- Gives every answer the gateway's headers, and every refusal its JSON body, whether a script, a
+-- plugin, Kong or nginx has refused. A component's own refusals are left as they are.
 -- Defined above this text: REFUSALS (name to code, status, message and headers), REFUSAL_BY_STATUS,
 -- SECURITY_HEADERS and REMOVED_HEADERS (a list).
 

@@ -1,9 +1,5 @@
 -- Tells who sends a request, from the connection and from what proxies in front say.
--- Defined above this text: TRUSTED_PROXIES.
-
-local function joined(value)
-  return type(value) == "table" and table.concat(value, ",") or value
-end
+-- Defined above this text: the function of joined.lua and TRUSTED_PROXIES.
 
 -- Returns the address that the proxy farthest from here, of those that are trusted, was asked from;
 -- the connection's own where fewer proxies have written theirs, or something that is no address.
@@ -20,8 +16,8 @@ local function client_address(forwarded_for)
   return address and address:find("^[%x:][%x:%.]*$") and address or connection
 end
 
--- Returns what requests are counted by: the address, or with IPv6 its /64 network, which one customer
--- holds as a whole.
+-- Returns what requests are counted by: the address, or with IPv6 its /64 network, which one
+-- customer holds as a whole.
 local function network(address)
   local embedded = address:match("^::[fF][fF][fF][fF]:(%d+%.%d+%.%d+%.%d+)$")
   if embedded or not address:find(":", 1, true) then

@@ -1,12 +1,8 @@
--- Who a request is made as, and whether its path is for them; then sends it on under the path that the
--- component knows. Runs after rates and sizes have been looked at.
--- Defined above this text: the functions of credential.lua, token.lua and refuse.lua; ROUTES (Kong's
--- name of a route to access, prefix, upstream_prefix, key_in_query and held_body_limit) and
--- CLIENT_HEADER.
-
-local function joined(value)
-  return type(value) == "table" and table.concat(value, ",") or value
-end
+-- Who a request is made as, and whether its path is for them; then sends it on under the path that
+-- the component knows. Runs after rates and sizes have been looked at.
+-- Defined above this text: the functions of credential.lua, token.lua, joined.lua and refuse.lua;
+-- ROUTES (Kong's name of a route to access, prefix, upstream_prefix, key_in_query and
+-- held_body_limit) and CLIENT_HEADER.
 
 return function()
   local shared = kong.ctx.shared
@@ -41,8 +37,8 @@ return function()
   end
 
   if not headers["content-length"] then
-    -- The plugin that limits sizes looks at bodies of this kind in nginx's buffer alone. nil where it
-    -- did not fit in there.
+    -- The plugin that limits sizes looks at bodies of this kind in nginx's buffer alone. nil where
+    -- it did not fit in there.
     local body = kong.request.get_raw_body()
     if not body or #body > terms.held_body_limit then
       return refuse("payload_too_large")

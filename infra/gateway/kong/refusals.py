@@ -25,13 +25,14 @@ class Refusal:
     def table(self) -> Value:
         """Lua table of what the client gets."""
         answer = _ANSWERS[self.code]
-        return {
+        table: dict[str, Value] = {
             "code": self.code,
             "status": self.status,
             "message": self.message or answer.message,
             # A value in percent signs is one that Envoy fills in.
             "headers": {name: value for name, value in answer.headers if "%" not in value},
         }
+        return table
 
 
 REFUSALS = {

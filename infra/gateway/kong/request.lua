@@ -1,6 +1,6 @@
--- What every request passes first: it can be read in one way only, carries no identity that the client
--- made up, and says who is counted for it.
--- Defined above this text: the functions of client.lua, query.lua and refuse.lua;
+-- What every request passes first: it can be read in one way only, carries no identity that the
+-- client made up, and says who is counted for it.
+-- Defined above this text: the functions of client.lua, joined.lua, query.lua and refuse.lua;
 -- METHODS, WEBSOCKET_ROUTES and REMOVED_HEADERS (sets), REMOVED_PREFIXES (a list), MAXIMUM_HEADERS,
 -- CLIENT_HEADER, and REDIRECT (the public URL that plain HTTP is sent to, or "").
 
@@ -46,8 +46,8 @@ local function unreadable(headers)
   end
 end
 
--- Returns whether an upgrade is asked for that the route does not make. Kong itself passes none on but
--- that to a websocket, for which it does not look at Connection.
+-- Returns whether an upgrade is asked for that the route does not make. Kong itself passes none on
+-- but that to a websocket, for which it does not look at Connection.
 local function refused_upgrade(headers, route)
   local protocol = headers.upgrade
   if not protocol then

@@ -89,7 +89,7 @@ def _request(routes: Sequence[Route], settings: GatewaySettings) -> str:
         "CLIENT_HEADER": CLIENT_HEADER,
         "REDIRECT": _public_url(settings.tls) if settings.tls else "",
     }
-    own = _script(known, "refuse", "client", "request")
+    own = _script(known, "refuse", "joined", "client", "request")
     return f"{credential.QUERY_SCRIPT}\n{own}"
 
 
@@ -104,7 +104,7 @@ def _identity(routes: Sequence[Route], settings: GatewaySettings) -> str:
         "CLOCK_SKEW": credential.CLOCK_SKEW_SECONDS,
         "CLIENT_HEADER": CLIENT_HEADER,
     }
-    own = _script(known, "refuse", "token", "identity")
+    own = _script(known, "refuse", "joined", "token", "identity")
     return f"{credential.script(settings)}\n{own}"
 
 
@@ -128,14 +128,11 @@ def _public_jwk(key: Mapping[str, str]) -> str:
 def _answer(settings: GatewaySettings) -> str:
     known: dict[str, Value] = {
         **refusals.definitions(),
+        "REFUSAL_BY_STATUS": refusals.REFUSAL_BY_STATUS,
         "SECURITY_HEADERS": dict(headers.security(secure=settings.secure)),
         "REMOVED_HEADERS": _REMOVED_FROM_ANSWERS,
     }
-    by_status = "\n".join(
-        f"REFUSAL_BY_STATUS[{status}] = {lua.literal(name)}"
-        for status, name in refusals.REFUSAL_BY_STATUS.items()
-    )
-    return f"local REFUSAL_BY_STATUS = {{}}\n{by_status}\n{_script(known, 'answer')}"
+    return _script(known, "answer")
 
 
 def _access_log(routes: Sequence[Route]) -> str:
