@@ -117,6 +117,9 @@ class Entry:
     built_data_directory: str | None = None
     upstream: UpstreamImage | None = None
     """None where the platform's own code runs: that is built whatever the source."""
+    alternatives: Mapping[str, UpstreamImage] = field(default_factory=dict)
+    """Programs that a setting puts in this one's place, by the setting's value. No package mirror
+    has them: they are pulled whatever the source, and no test of this repository runs them."""
 
     def health_check(self, source: Source) -> tuple[str, ...]:
         """Command, without a shell, that succeeds while the component serves."""
@@ -137,10 +140,15 @@ class Entry:
             raise KeyError(f"image {self.build.name} keeps no data; it needs no volume")
         return directory
 
+    def pulled(self) -> list[UpstreamImage]:
+        """Every image that others publish."""
+        return [*([self.upstream] if self.upstream else []), *self.alternatives.values()]
+
     def release_notes(self, reference: str) -> dict[str, str]:
         """URLs of what tells about the versions of an image's programs, by program."""
-        if self.upstream and reference.startswith(f"{self.upstream.repository}:"):
-            return {self.upstream.repository: self.upstream.release_notes}
+        for image in self.pulled():
+            if reference.startswith(f"{image.repository}:"):
+                return {image.repository: image.release_notes}
         return {program.name: program.release_notes for program in self.build.programs}
 
 
@@ -249,6 +257,16 @@ CATALOG: Mapping[str, Entry] = {
                 ),
             ),
         ),
+        alternatives={
+            "kong": UpstreamImage(
+                repository="kong",
+                tag="3.9.1",
+                digest="sha256:76c14b93e989f7f4418039f7f9789ca32564016211c86ac1a18022f4788e7b9c",
+                release_notes="https://github.com/Kong/kong/blob/master/CHANGELOG.md",
+                series=2,
+                health_check=("kong", "health"),
+            ),
+        },
     ),
     "auth": Entry(
         licence="Apache-2.0 AND MIT",

@@ -269,6 +269,10 @@ class Tls(Section):
 class Gateway(Section):
     """The one entry to the environment."""
 
+    engine: Literal["envoy", "kong"] = "envoy"
+    """The program that it is. Kong is pulled from its publisher whatever `images.source` says, and
+    differs in what docs/gateway.md lists."""
+
     port: Port = 8000
     """Port on the host."""
 
@@ -295,6 +299,15 @@ class Gateway(Section):
 
     rate_limit_per_minute: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = {}
     """Requests per minute and client address by route name, where the default does not fit."""
+
+    @model_validator(mode="after")
+    def _engine_takes_the_certificate(self) -> Self:
+        if self.engine == "kong" and self.tls and self.tls.acme:
+            raise ValueError(
+                "tls.acme does not work with engine kong, which does not lead the directory to its "
+                "proof; set tls.certificate_file and tls.key_file, or engine: envoy"
+            )
+        return self
 
 
 class Auth(Section):

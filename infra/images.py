@@ -53,6 +53,14 @@ class ImageSource:
         name = catalog.image_name(component)
         return self._pulled(name, self._lock.reference(name)) if self._lock else self._built(name)
 
+    def alternative(self, component: str, program: str) -> pulumi.Output[str]:
+        """As `reference`, where a setting puts another program in the component's place.
+
+        Raises:
+            ConfigurationError: The stack requires digests and the catalogue has none for it.
+        """
+        return self._upstream(component, catalog.CATALOG[component].alternatives[program])
+
     def health_check(self, component: str) -> Sequence[str]:
         """Command inside the image that tells whether the component serves."""
         return catalog.CATALOG[component].health_check(self._config.source)

@@ -219,14 +219,16 @@ def test_dockerfile_needs_no_syntax_frontend(build: catalog.Build) -> None:
 
 @pytest.mark.parametrize("component", sorted(catalog.CATALOG))
 def test_upstream_is_pinned_by_version_and_digest(component: str) -> None:
-    upstream = catalog.CATALOG[component].upstream
-    if upstream is None:
-        assert component in {"certificates", "db-bootstrap", "object-store"}
-        return
-    assert upstream.digest
-    assert re.fullmatch(
-        r"[a-z0-9/-]+:(v?\d+\.\d+[\w.-]*|RELEASE\.[\w-]+)@sha256:[0-9a-f]{64}", upstream.reference
-    )
+    pulled = catalog.CATALOG[component].pulled()
+    assert pulled or component in {"certificates", "db-bootstrap", "object-store"}
+    pinned = r"[a-z0-9/-]+:(v?\d+\.\d+[\w.-]*|RELEASE\.[\w-]+)@sha256:[0-9a-f]{64}"
+    assert all(re.fullmatch(pinned, image.reference) for image in pulled)
+
+
+def test_notes_are_those_of_the_program_that_an_image_runs() -> None:
+    kong = catalog.CATALOG["gateway"].alternatives["kong"]
+    notes = catalog.CATALOG["gateway"].release_notes(kong.reference)
+    assert notes == {"kong": kong.release_notes}
 
 
 @pytest.mark.parametrize("component", sorted(set(catalog.CATALOG) - {"db-bootstrap"}))

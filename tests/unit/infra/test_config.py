@@ -27,6 +27,14 @@ def with_acme(tls: dict[str, object] | None = None, **acme: object) -> dict[str,
     return {"gateway": {"port": 443, "public_url": "https://api.example.com", "tls": settings}}
 
 
+def kong_with_acme() -> dict[str, object]:
+    """The same with a gateway that takes certificates from files only."""
+    settings = with_acme()
+    gateway = settings["gateway"]
+    assert isinstance(gateway, dict)
+    return {"gateway": gateway | {"engine": "kong"}}
+
+
 PRODUCTION: dict[str, object] = {
     "environment": "production",
     "images": {"require_digest": True},
@@ -111,6 +119,7 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             with_acme(terms_agreed=False),
             "gateway.tls.acme: terms_agreed is not true; read the directory's terms of service",
         ),
+        (kong_with_acme(), "gateway: tls.acme does not work with engine kong, which does not lead"),
         (
             with_acme(domains=["www.example.com"]),
             "gateway.tls.acme.domains: api.example.com of gateway.public_url is not among them",
