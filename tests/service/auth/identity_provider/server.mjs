@@ -21,7 +21,7 @@ function account(sub) {
 }
 
 const provider = new Provider(`http://127.0.0.1:${PORT}`, {
-  clients: ['plinth', 'native-app'].map((client_id) => ({
+  clients: ['plinth', 'native-app', 'strangers-app'].map((client_id) => ({
     client_id,
     client_secret: CLIENT_SECRET,
     redirect_uris: [REDIRECT_URI],
