@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 DEPENDENCY = "identity-provider"
 
-# One request of a sign-in may follow three others, and the gateway waits for 15 seconds.
 LONGEST_REQUEST_SECONDS = 4.0
 LONGEST_BODY_BYTES = 256 * 1024
 _MOST_CONNECTIONS = 32

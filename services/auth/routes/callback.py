@@ -1,5 +1,6 @@
 """`/callback`: a browser comes back from a provider."""
 
+import asyncio
 import re
 import uuid
 from typing import Any
@@ -25,6 +26,8 @@ from services.shared.errors import ServiceError
 router = APIRouter(tags=["sign-in"])
 
 _LONGEST_PROVIDER_ERROR = 300
+# Less than the gateway waits: the browser gets an answer that leads to the application.
+_LONGEST_EXCHANGE_SECONDS = 10.0
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 # GoTrue's names (RFC 6749, section 4.1.2.1) of errors by their code, or else by their status.
@@ -119,7 +122,11 @@ async def _arrival(
         verifier=context.flow_secrets.verifier(flow_id),
     )
     try:
-        return await provider.redeem(code, values.get("iss"), question)
+        async with asyncio.timeout(_LONGEST_EXCHANGE_SECONDS):
+            return await provider.redeem(code, values.get("iss"), question)
+    except TimeoutError:
+        late = ProviderError(f"no person within {_LONGEST_EXCHANGE_SECONDS:g} seconds")
+        raise provider_failed(context, provider, late) from None
     except ProviderError as error:
         raise provider_failed(context, provider, error) from None
 

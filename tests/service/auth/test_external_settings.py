@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from services.auth.external.settings import (
@@ -10,6 +12,9 @@ from services.auth.external.settings import (
     is_provider_variable,
     is_web_address,
 )
+from services.auth.settings import AuthSettings, unsupported_variables
+from services.shared.settings import SettingsError, load_settings
+from tests.service.auth.service import ENVIRONMENT, ISSUER
 
 CALLBACK = "https://api.example.com/auth/v1/callback"
 SECRET = "of-the-provider"
@@ -143,3 +148,42 @@ def test_variables_of_providers_are_known(name: str, is_one: bool) -> None:  # n
 )
 def test_what_is_no_web_address(address: str) -> None:
     assert not is_web_address(address, plain_http=True)
+
+
+@pytest.fixture
+def service_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Everything else that the service needs."""
+    database = {
+        "GOTRUE_DB_DATABASE_URL": "postgres://auth_admin@127.0.0.1:5432/postgres",
+        "PGPASSWORD": secrets.token_urlsafe(32),
+    }
+    for name, value in (ENVIRONMENT | database).items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_a_mistake_ends_the_start_with_one_line(service_environment: pytest.MonkeyPatch) -> None:
+    for name, value in environment("KEYCLOAK").items():
+        service_environment.setenv(name, value)
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings(AuthSettings)
+    assert str(refused.value) == (
+        "GOTRUE_EXTERNAL_KEYCLOAK_URL is not set: it is the issuer of the provider's ID tokens"
+    )
+
+
+def test_the_services_settings_name_its_providers(
+    service_environment: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment("GOOGLE").items():
+        service_environment.setenv(name, value)
+    found = load_settings(AuthSettings).providers()
+
+    assert found["google"].redirect_uri == f"{ISSUER}/callback"
+
+
+def test_variables_of_providers_count_as_supported() -> None:
+    assert unsupported_variables([*environment("GOOGLE"), "GOTRUE_EXTERNAL_X"]) == [
+        "GOTRUE_EXTERNAL_X"
+    ]

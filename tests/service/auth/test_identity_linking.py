@@ -148,6 +148,30 @@ def test_two_providers_that_verify_an_address_open_one_account(
     assert (second["id"], providers_of(second)) == (first["id"], ["keycloak", "google"])
 
 
+async def test_a_stranger_whose_identity_waits_in_an_unconfirmed_account_is_refused(
+    linking_service: AuthService,
+    identity_provider: IdentityProvider,
+    database: asyncpg.Connection,
+) -> None:
+    """GoTrue registers such a person, and lets them in once the address is confirmed."""
+    person = new_person("unverified")
+    existing = registered(linking_service, address_of(person), confirmed=False)
+    await database.execute(
+        """insert into auth.identities (
+             id, provider_id, user_id, identity_data, provider, created_at, updated_at
+           ) values (
+             gen_random_uuid(), $1, $2::text::uuid, jsonb_build_object('sub', $1::text),
+             'keycloak', now(), now()
+           )""",
+        person,
+        existing["id"],
+    )
+
+    location = sign_in(linking_service, identity_provider, person)
+
+    assert refusal(location) == "provider_email_needs_verification"
+
+
 async def test_an_address_of_single_sign_on_opens_no_account(
     linking_service: AuthService,
     identity_provider: IdentityProvider,
