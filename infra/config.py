@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 PROJECT = "plinth"
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+PROVIDERS_WITH_KNOWN_URL = ("github", "gitlab", "google", "linkedin_oidc", "slack_oidc")
+"""Identity providers that the auth service finds without being told where they are."""
+
+NOT_PROVIDERS = ("anonymous_users", "email", "phone", "redirect")
+"""What GoTrue's settings call something else by."""
 
 _STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
@@ -118,6 +124,12 @@ def _template_file(value: str) -> str:
     return value
 
 
+def _provider_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", value) or value in NOT_PROVIDERS:
+        raise ValueError("must be the name of a provider, such as google or company_directory")
+    return value
+
+
 def _certificates(value: str) -> str:
     try:
         x509.load_pem_x509_certificates(value.encode())
@@ -142,6 +154,7 @@ Host = Annotated[str, AfterValidator(_host)]
 Certificates = Annotated[str, AfterValidator(_certificates)]
 AcmeDirectory = Annotated[str, AfterValidator(_acme_directory)]
 Domain = Annotated[str, AfterValidator(_domain)]
+ProviderName = Annotated[str, AfterValidator(_provider_name)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]
 TemplateFile = Annotated[str, AfterValidator(_template_file)]
 MailName = Literal[
@@ -310,6 +323,22 @@ class Gateway(Section):
         return self
 
 
+class AuthProvider(Section):
+    """A provider that people sign in with: GitHub, or any OpenID Connect issuer."""
+
+    client_id: Annotated[str, Field(min_length=1)]
+    """Whom the provider knows this application as. Ids of native applications, whose ID tokens
+    count as well, follow it after commas."""
+
+    secret: Secret
+    """Only as a secret: `pulumi config set --secret --path plinth:auth.providers.NAME.secret`."""
+
+    url: WebAddress | None = None
+    """The issuer of the provider's ID tokens; for `azure` `https://login.microsoftonline.com/` and
+    the tenant's id, for `github` a GitHub Enterprise Server. `github`, `gitlab`, `google`,
+    `linkedin_oidc` and `slack_oidc` need none."""
+
+
 class Auth(Section):
     """Sign-up and sessions."""
 
@@ -357,6 +386,23 @@ class Auth(Section):
 
     reauthenticate_to_change_password: bool = False
     """Ask for a code by mail before a password changes in a session older than a day."""
+
+    providers: dict[ProviderName, AuthProvider] = {}
+    """Providers that people sign in with, by the name that clients call them: `google`, `github`,
+    `keycloak`, `azure`, or a name of your own for any other OpenID Connect issuer."""
+
+    manual_linking: bool = False
+    """Whether users may link further identities to their account, and unlink them."""
+
+    @model_validator(mode="after")
+    def _providers_can_be_found(self) -> Self:
+        for name, provider in self.providers.items():
+            if provider.url is None and name not in PROVIDERS_WITH_KNOWN_URL:
+                raise ValueError(
+                    f"providers.{name}.url is missing; set it to the issuer of the provider's ID "
+                    "tokens"
+                )
+        return self
 
 
 class Rest(Section):
@@ -655,11 +701,12 @@ class StackConfig(Section):
             for name, value in section.external or ()
             if isinstance(value, SecretStr)
         ]
-        if self.smtp.password:
-            given.append("smtp.password")
-        if self.acme and self.acme.external_account:
-            given.append("gateway.tls.acme.external_account.hmac_key")
-        return given
+        optional = {
+            "smtp.password": self.smtp.password,
+            "gateway.tls.acme.external_account.hmac_key": self.acme and self.acme.external_account,
+        }
+        providers = [f"auth.providers.{name}.secret" for name in self.auth.providers]
+        return [*given, *providers, *(path for path, value in optional.items() if value)]
 
     def _external_sections(self) -> Iterator[tuple[str, Database | Mongo | Redis | ObjectStore]]:
         sections: dict[str, Database | Mongo | Redis | ObjectStore] = {
@@ -771,6 +818,11 @@ class StackConfig(Section):
                 )
             if isinstance(external, ExternalObjectStore) and external.endpoint.startswith("http:"):
                 raise ValueError(f"{path}.external.endpoint: http is not for production; use https")
+        for name, provider in self.auth.providers.items():
+            if provider.url and provider.url.startswith("http:"):
+                raise ValueError(
+                    f"auth.providers.{name}.url: http is not for production; use https"
+                )
         return self
 
 
@@ -865,13 +917,17 @@ def _decode(text: str) -> Any:  # noqa: ANN401  (JSON is any of its types; pydan
         return text
 
 
+_SECRETS = frozenset({"hmac_key", "password", "secret", "secret_access_key"})
+"""Names of settings that are given encrypted."""
+
+
 def _describe(error: Mapping[str, Any]) -> str:
     path = ".".join(str(part) for part in error["loc"])
     known = _known_keys(error["loc"][:-1])
     match error["type"]:
         case "extra_forbidden":
             return f"{PROJECT}:{path}: no such setting; known here: {', '.join(known)}"
-        case "missing" if error["loc"][-1] in {"password", "secret_access_key", "hmac_key"}:
+        case "missing" if error["loc"][-1] in _SECRETS:
             return f"{PROJECT}:{path}: is missing; set it with {_set_secret(path)}"
         case "value_error" if not path:
             return f"{PROJECT}:{error['ctx']['error']}"
@@ -882,7 +938,8 @@ def _describe(error: Mapping[str, Any]) -> str:
 
 def _known_keys(location: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = StackConfig
-    for part in location:
+    parts = iter(location)
+    for part in parts:
         annotation = model.model_fields[str(part)].annotation
         # A section that may be left out is a union with None.
         sections = [
@@ -893,4 +950,6 @@ def _known_keys(location: tuple[str | int, ...]) -> list[str]:
         if not sections:
             return []
         model = sections[0]
+        if get_origin(annotation) is dict:
+            next(parts, None)  # a name of the operator's choice
     return sorted(model.model_fields)

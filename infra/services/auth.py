@@ -12,6 +12,8 @@ from infra.services import mail
 from infra.watch import HttpProbe, Metrics
 
 if TYPE_CHECKING:
+    import pulumi
+
     from infra.catalog import Source
     from infra.context import Context
     from infra.stores import postgres
@@ -101,6 +103,36 @@ def mail_environment(context: Context) -> dict[str, str]:
     return settings
 
 
+def provider_environment(context: Context) -> dict[str, str]:
+    """Identity providers, and whether users link them by hand."""
+    auth = context.config.auth
+    settings = {"GOTRUE_SECURITY_MANUAL_LINKING_ENABLED": str(auth.manual_linking).lower()}
+    for name, provider in auth.providers.items():
+        prefix = _provider_prefix(name)
+        settings |= {
+            f"{prefix}_ENABLED": "true",
+            f"{prefix}_CLIENT_ID": provider.client_id,
+            f"{prefix}_REDIRECT_URI": f"{issuer(context.config.public_url)}/callback",
+        }
+        if provider.url:
+            settings[f"{prefix}_URL"] = provider.url
+    if any((provider.url or "").startswith("http:") for provider in auth.providers.values()):
+        settings["PLINTH_EXTERNAL_PLAIN_HTTP"] = "true"
+    return settings
+
+
+def provider_secrets(context: Context) -> dict[str, pulumi.Output[str]]:
+    """What the application shows to its providers."""
+    return {
+        f"{_provider_prefix(name)}_SECRET": credentials.given(provider.secret)
+        for name, provider in context.config.auth.providers.items()
+    }
+
+
+def _provider_prefix(name: str) -> str:
+    return f"GOTRUE_EXTERNAL_{name.upper()}"
+
+
 def template_files(context: Context) -> dict[str, str]:
     """Parts of the configured mail templates by the name that they have in the container."""
     files = {}
@@ -135,12 +167,14 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             environment={
                 **environment(context, database.client, login.name),
                 **mail_environment(context),
+                **provider_environment(context),
             },
             secret_environment={
                 "GOTRUE_JWT_KEYS": context.keys.apply(lambda keys: keys.signing_keys),
                 "PGPASSWORD": login.password,
                 **legacy,
                 **smtp_password,
+                **provider_secrets(context),
             },
             files={**template_files(context), **database.client.files},
             # Twice the same where the database runs elsewhere.

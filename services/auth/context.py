@@ -15,6 +15,8 @@ from prometheus_client import Counter
 from services.auth import sessions, store
 from services.auth.background import BackgroundWork
 from services.auth.errors import AuthError
+from services.auth.external.flow_secrets import FlowSecrets
+from services.auth.external.providers import Provider
 from services.auth.mail.templates import Template, TemplateName
 from services.auth.mail.transport import MailTransport
 from services.auth.mail_frequency import MailFrequency
@@ -45,6 +47,8 @@ class AuthContext:
     tokens: TokenDigests
     frequency: MailFrequency
     redirects: RedirectRules
+    providers: Mapping[str, Provider]
+    flow_secrets: FlowSecrets
     background: BackgroundWork
 
 

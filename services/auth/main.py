@@ -12,6 +12,9 @@ from fastapi import FastAPI
 from services.auth.background import BackgroundWork
 from services.auth.context import AuthContext
 from services.auth.errors import error_answer, install_error_answers
+from services.auth.external.flow_secrets import FlowSecrets
+from services.auth.external.outbound import Outbound
+from services.auth.external.providers import make_provider
 from services.auth.mail.templates import TEMPLATE_NAMES
 from services.auth.mail.transport import MailTransport, SmtpServer
 from services.auth.mail_frequency import MailFrequency
@@ -24,7 +27,9 @@ from services.auth.routes import (
     admin_links,
     audit_log,
     authorize,
+    callback,
     factors,
+    identities,
     logout,
     public,
     reauthentication,
@@ -56,8 +61,10 @@ _ROUTERS = (
     recovery.router,
     verify.router,
     authorize.router,
+    callback.router,
     token.router,
     user.router,
+    identities.router,
     reauthentication.router,
     factors.router,
     logout.router,
@@ -85,6 +92,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
             raise SystemExit(f"auth cannot start: {error}") from None
     configure_logs(service="auth", version=VERSION, level=settings.log_level)
     metrics = Metrics()
+    outbound = Outbound(metrics, plain_http=settings.external_plain_http)
     context = AuthContext(
         settings=settings,
         keys=settings.signing_keys,
@@ -101,6 +109,11 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         tokens=TokenDigests(settings.signing_keys.derive("one-time tokens")),
         frequency=MailFrequency(settings.smtp_max_frequency),
         redirects=RedirectRules.from_globs(settings.site, settings.uri_allow_list),
+        providers={
+            name: make_provider(provider, outbound, plain_http=settings.external_plain_http)
+            for name, provider in settings.providers().items()
+        },
+        flow_secrets=FlowSecrets(settings.signing_keys.derive("external sign-in")),
         background=BackgroundWork(),
     )
 
@@ -112,6 +125,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         logger.info("started", key_id=context.keys.identifier)
         yield
         await context.background.close()
+        await outbound.close()
         context.passwords.close()
         await context.database.close()
         logger.info("stopped")

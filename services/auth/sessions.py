@@ -19,6 +19,7 @@ AuthenticationMethod = Literal[
     "email_change",
     "invite",
     "magiclink",
+    "oauth",
     "otp",
     "password",
     "recovery",

@@ -16,6 +16,11 @@ from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_valida
 from pydantic_settings import NoDecode
 
 from services.auth.durations import go_duration
+from services.auth.external.settings import (
+    ProviderSettings,
+    configured_providers,
+    is_provider_variable,
+)
 from services.auth.mail.templates import TEMPLATE_NAMES, Template, TemplateName
 from services.auth.redirects import glob_expression
 from services.auth.signing import SigningKeys
@@ -66,6 +71,11 @@ class AuthSettings(ServiceSettings):
     anonymous_users_enabled: bool = Field(
         default=False, validation_alias="GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED"
     )
+    manual_linking_enabled: bool = Field(
+        default=False, validation_alias="GOTRUE_SECURITY_MANUAL_LINKING_ENABLED"
+    )
+    # Not one of GoTrue's, which sends secrets in clear to any http address that it is given.
+    external_plain_http: bool = Field(default=False, validation_alias="PLINTH_EXTERNAL_PLAIN_HTTP")
     mailer_autoconfirm: bool = Field(default=False, validation_alias="GOTRUE_MAILER_AUTOCONFIRM")
     password_minimum_length: int = Field(
         6, ge=6, le=_BCRYPT_LONGEST_PASSWORD_BYTES, validation_alias="GOTRUE_PASSWORD_MIN_LENGTH"
@@ -242,6 +252,25 @@ class AuthSettings(ServiceSettings):
             self.template(name)
         return self
 
+    @model_validator(mode="after")
+    def _providers_are_usable(self) -> Self:
+        self.providers()
+        return self
+
+    def providers(self) -> dict[str, ProviderSettings]:
+        """Identity providers that are switched on, by name.
+
+        Raises:
+            ValueError: One cannot be used; the settings have been checked, so the environment has
+                changed.
+        """
+        # Their names are the operator's choice, so they are no fields of this class.
+        return configured_providers(
+            os.environ,
+            callback=f"{str(self.api_external_url).rstrip('/')}/callback",
+            plain_http=self.external_plain_http,
+        )
+
     def template(self, name: TemplateName) -> Template:
         """What mails of a kind say.
 
@@ -272,4 +301,8 @@ class AuthSettings(ServiceSettings):
 def unsupported_variables(names: Iterable[str]) -> list[str]:
     """GoTrue's variables among `names` that this service does not know, sorted."""
     known = {field.validation_alias for field in AuthSettings.model_fields.values()}
-    return sorted(name for name in names if name.startswith("GOTRUE_") and name not in known)
+    return sorted(
+        name
+        for name in names
+        if name.startswith("GOTRUE_") and name not in known and not is_provider_variable(name)
+    )

@@ -303,6 +303,15 @@ async def set_phone(connection: asyncpg.Connection, user_id: uuid.UUID, phone: s
     )
 
 
+async def remove_phone(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
+    """Take the number away."""
+    await connection.execute(
+        """update auth.users set phone = null, phone_confirmed_at = null, updated_at = now()
+           where id = $1""",
+        user_id,
+    )
+
+
 async def set_role(connection: asyncpg.Connection, user_id: uuid.UUID, role: str) -> None:
     """Change the database role that the user's tokens name."""
     await connection.execute(

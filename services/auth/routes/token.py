@@ -1,4 +1,4 @@
-"""`POST /token`: the password, refresh_token and pkce grants."""
+"""`POST /token`: the password, refresh_token, pkce and id_token grants."""
 
 import uuid
 from typing import Annotated, Any
@@ -9,10 +9,17 @@ from starlette.responses import JSONResponse
 
 from services.auth import audit, sessions, store
 from services.auth.access_tokens import token_answer
-from services.auth.bodies import CodeGrant, PasswordGrant, RefreshTokenGrant, documented
+from services.auth.bodies import (
+    CodeGrant,
+    IdTokenGrant,
+    PasswordGrant,
+    RefreshTokenGrant,
+    documented,
+)
 from services.auth.context import AuthContext, Context, RequestClient
 from services.auth.errors import AuthError, WeakPasswordError, validation_failed
-from services.auth.flow_state import check_verifier, end_flow, find_flow
+from services.auth.external.id_token_grant import id_token_grant
+from services.auth.flow_state import FlowState, check_verifier, end_flow, find_flow
 from services.auth.models import Client, RefreshToken, Session, User
 from services.auth.sign_in import begin_session
 from services.auth.values import only_one_contact
@@ -37,6 +44,9 @@ async def token(
     if grant_type == "pkce":
         code = CodeGrant.from_bytes(await request.body())
         return JSONResponse(await _code_grant(code, context, client))
+    if grant_type == "id_token":
+        presented = IdTokenGrant.from_bytes(await request.body())
+        return JSONResponse(await id_token_grant(presented, context, client))
     raise AuthError(400, "invalid_credentials", "unsupported_grant_type")
 
 
@@ -110,7 +120,19 @@ async def _code_grant(body: CodeGrant, context: AuthContext, client: Client) -> 
             connection, user.id, flow.authentication_method, client
         )
     context.events.labels("login").inc()
-    return token_answer(context, user, session, refresh_token)
+    answer = token_answer(context, user, session, refresh_token)
+    return answer | _provider_tokens(context, flow, body.auth_code)
+
+
+def _provider_tokens(context: AuthContext, flow: FlowState, code: str) -> dict[str, str]:
+    """The tokens of the provider that the user has come from, when there is one."""
+    sealed = {
+        "provider_token": flow.provider_access_token,
+        "provider_refresh_token": flow.provider_refresh_token,
+    }
+    return {
+        name: context.flow_secrets.unseal(value, code) for name, value in sealed.items() if value
+    }
 
 
 async def _refresh_token_grant(

@@ -1,10 +1,8 @@
 """`/verify`: a link, its token or its code is exchanged for a session, or for a code with PKCE."""
 
 import datetime as dt
-import html
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from fastapi import APIRouter, Depends, Query
@@ -20,6 +18,7 @@ from services.auth.flow_state import issue_code
 from services.auth.mail.messages import LINKS
 from services.auth.models import User
 from services.auth.one_time_tokens import PKCE_PREFIX, TokenType, find_token, use_token
+from services.auth.redirect_answers import see_other, with_fragment, with_query, with_tokens
 from services.auth.sign_in import begin_session
 from services.auth.values import email_address
 
@@ -72,17 +71,15 @@ async def follow_link(
         async with context.database.transaction("verify_link") as connection:
             user = await _accept(connection, context, presented)
             if user is None:
-                return _see_other(_with_message(redirect_to, pkce=pkce))
+                return see_other(_with_message(redirect_to, pkce=pkce))
             if pkce:
                 code = await issue_code(connection, user.id, LINKS[verification].method)
-                return _see_other(_with_query(redirect_to, {"code": code}))
+                return see_other(with_query(redirect_to, {"code": code}))
             user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
     except AuthError as error:
-        return _see_other(_with_error(redirect_to, error, pkce=pkce))
+        return see_other(_with_error(redirect_to, error, pkce=pkce))
     answer = token_answer(context, user, session, refresh_token)
-    names = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
-    values = {name: str(answer[name]) for name in names}
-    return _see_other(_with_fragment(redirect_to, {**values, "type": verification}))
+    return see_other(with_tokens(redirect_to, answer, {"type": verification}))
 
 
 @router.post("/verify", openapi_extra=documented(Verification))
@@ -172,23 +169,9 @@ async def _accept(
     return user
 
 
-def _with_query(address: str, values: dict[str, str]) -> str:
-    parts = urlsplit(address)
-    query = [
-        pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in values
-    ]
-    return urlunsplit(parts._replace(query=urlencode([*query, *values.items()])))
-
-
-def _with_fragment(address: str, values: dict[str, str]) -> str:
-    """The address with values in its fragment, sorted. `sb` tells clients whose fragment it is."""
-    fragment = urlencode(sorted({**values, "sb": ""}.items()))
-    return urlunsplit(urlsplit(address)._replace(fragment=fragment))
-
-
 def _with_message(address: str, *, pkce: bool) -> str:
     values = {"message": _HALF_CONFIRMED}
-    return _with_fragment(_with_query(address, values) if pkce else address, values)
+    return with_fragment(with_query(address, values) if pkce else address, values)
 
 
 def _with_error(address: str, error: AuthError, *, pkce: bool) -> str:
@@ -197,17 +180,4 @@ def _with_error(address: str, error: AuthError, *, pkce: bool) -> str:
         "error_code": error.code,
         "error_description": error.message,
     }
-    return _with_fragment(_with_query(address, values) if pkce else address, values)
-
-
-def _see_other(address: str) -> HTMLResponse:
-    """303 with the body that Go's http.Redirect writes. Tokens in it must not be stored."""
-    return HTMLResponse(
-        f'<a href="{html.escape(address)}">See Other</a>.\n\n',
-        status_code=303,
-        headers={
-            "Location": address,
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-        },
-    )
+    return with_fragment(with_query(address, values) if pkce else address, values)

@@ -4,6 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.config import (
+    PROVIDERS_WITH_KNOWN_URL,
     ConfigurationError,
     StackConfig,
     check_stack_name,
@@ -11,12 +12,14 @@ from infra.config import (
     parse,
     require_encrypted,
 )
+from services.auth.external.settings import DEFAULT_URLS
 
 DEVELOPMENT: dict[str, object] = {
     "environment": "development",
     "auth": {"autoconfirm": True},
 }
 TLS = {"certificate_file": "chain.pem", "key_file": "key.pem", "redirect_port": 80}
+PROVIDER = {"client_id": "plinth", "secret": "k7Qw2"}
 ACME = {"domains": ["api.example.com"], "terms_agreed": True}
 EXTERNAL_ACCOUNT = {"key_id": "kid", "hmac_key": "a-key-in-base64url-of-a-directory"}
 
@@ -145,6 +148,26 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             with_acme(external_account={"key_id": "kid", "hmac_key": "not base64url!"}),
             "gateway.tls.acme.external_account.hmac_key: must be the base64url text that the dir",
         ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"google": {"client_id": "x"}}}},
+            "auth.providers.google.secret: is missing; set it with pulumi config set --secret",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"google": {**PROVIDER, "id": "x"}}}},
+            "auth.providers.google.id: no such setting; known here: client_id, secret, url",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"keycloak": PROVIDER}}},
+            "providers.keycloak.url is missing; set it to the issuer",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"Google": PROVIDER}}},
+            "must be the name of a provider",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"email": PROVIDER}}},
+            "must be the name of a provider",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_path(values: dict[str, object], message: str) -> None:
@@ -167,6 +190,10 @@ def test_each_mistake_has_a_line_of_its_own() -> None:
         ({"images": {"require_digest": False}}, "images.require_digest: false is not for prod"),
         ({"protect_data": False}, "protect_data: false is not for production"),
         ({"smtp": {"verified_tls": False}}, "smtp.verified_tls: false is not for production"),
+        (
+            {"auth": {"signup": False, "providers": {"sso": {**PROVIDER, "url": "http://sso"}}}},
+            "auth.providers.sso.url: http is not for production; use https",
+        ),
     ],
 )
 def test_production_refuses_what_is_only_safe_elsewhere(
@@ -309,3 +336,14 @@ def test_the_key_of_an_external_account_must_be_encrypted() -> None:
     config = parse(DEVELOPMENT | with_acme(external_account=EXTERNAL_ACCOUNT))
     with pytest.raises(ConfigurationError, match=r"tls\.acme\..*hmac_key: stands in clear"):
         require_encrypted(config, set())
+
+
+def test_a_providers_secret_in_clear_is_refused() -> None:
+    auth = {"autoconfirm": True, "providers": {"google": PROVIDER}}
+    raw = {"plinth:environment": "development", "plinth:auth": json.dumps(auth)}
+    with pytest.raises(ConfigurationError, match=r"--path plinth:auth\.providers\.google\.secret"):
+        require_encrypted(load(raw), [])
+
+
+def test_providers_that_need_no_url_are_those_that_auth_finds() -> None:
+    assert set(PROVIDERS_WITH_KNOWN_URL) == set(DEFAULT_URLS)

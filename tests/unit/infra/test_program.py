@@ -10,6 +10,7 @@ import pulumi
 import pytest
 import yaml
 
+from services.auth.external.settings import configured_providers
 from services.auth.settings import AuthSettings
 from services.certificates.settings import CertificatesSettings
 from services.shared.settings import load_settings
@@ -280,6 +281,58 @@ def test_a_mail_template_is_named_by_its_place_in_the_container() -> None:
     auth = {"autoconfirm": True, "mail_templates": {"invite": template}}
     environment = environment_of_auth(auth=auth)
     assert environment["GOTRUE_MAILER_TEMPLATES_INVITE"] == "/run/plinth/files/invite.html"
+
+
+PROVIDERS = {
+    "google": {"client_id": "web,ios", "secret": "k7Qw2-of-google"},
+    "company_directory": {
+        "client_id": "plinth",
+        "secret": "k7Qw2-of-the-directory",
+        "url": "http://directory:8080",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def with_providers() -> dict[str, str]:
+    """Environment of auth where people sign in with providers."""
+    auth = {"autoconfirm": True, "providers": PROVIDERS}
+    configuration = DEVELOPMENT | {"plinth:auth": auth}
+    program = run_program("dev", configuration, secret_keys=["plinth:auth"])
+    lines = program.resources[CONTAINER]["auth"]["envs"]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_a_provider_is_told_to_auth_by_gotrues_names(with_providers: dict[str, str]) -> None:
+    prefix = "GOTRUE_EXTERNAL_GOOGLE_"
+    assert {
+        name.removeprefix(prefix): value
+        for name, value in with_providers.items()
+        if name.startswith(prefix)
+    } == {
+        "ENABLED": "true",
+        "CLIENT_ID": "web,ios",
+        "SECRET": "k7Qw2-of-google",
+        "REDIRECT_URI": "http://127.0.0.1:8000/auth/v1/callback",
+    }
+
+
+def test_auth_understands_the_providers_of_a_stack(with_providers: dict[str, str]) -> None:
+    providers = configured_providers(with_providers, callback="", plain_http=True)
+    assert {name: provider.url for name, provider in providers.items()} == {
+        "google": "https://accounts.google.com",
+        "company_directory": "http://directory:8080",
+    }
+
+
+def test_plain_http_is_permitted_where_a_provider_needs_it(
+    with_providers: dict[str, str],
+) -> None:
+    assert with_providers["PLINTH_EXTERNAL_PLAIN_HTTP"] == "true"
+
+
+def test_plain_http_is_not_permitted_elsewhere() -> None:
+    assert "PLINTH_EXTERNAL_PLAIN_HTTP" not in environment_of_auth()
 
 
 @pytest.fixture
