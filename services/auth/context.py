@@ -22,6 +22,7 @@ from services.auth.models import Client, Session, User
 from services.auth.one_time_tokens import TokenDigests
 from services.auth.passwords import Passwords
 from services.auth.redirects import RedirectRules, requested_redirect
+from services.auth.refresh_tokens import RefreshTokenValues
 from services.auth.settings import AuthSettings
 from services.auth.signing import SigningKeys
 from services.shared.database import Database
@@ -43,6 +44,7 @@ class AuthContext:
     mail: MailTransport
     templates: Mapping[TemplateName, Template]
     tokens: TokenDigests
+    refresh_tokens: RefreshTokenValues
     frequency: MailFrequency
     redirects: RedirectRules
     background: BackgroundWork

@@ -12,12 +12,14 @@ from fastapi import FastAPI
 from services.auth.background import BackgroundWork
 from services.auth.context import AuthContext
 from services.auth.errors import error_answer, install_error_answers
+from services.auth.housekeeping import OVERLAP_SECONDS, housekeeping
 from services.auth.mail.templates import TEMPLATE_NAMES
 from services.auth.mail.transport import MailTransport, SmtpServer
 from services.auth.mail_frequency import MailFrequency
 from services.auth.one_time_tokens import TokenDigests
 from services.auth.passwords import Passwords
 from services.auth.redirects import RedirectRules
+from services.auth.refresh_tokens import RefreshTokenValues
 from services.auth.routes import (
     admin,
     admin_factors,
@@ -99,6 +101,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         mail=MailTransport(_smtp_server(settings), metrics),
         templates={name: settings.template(name) for name in TEMPLATE_NAMES},
         tokens=TokenDigests(settings.signing_keys.derive("one-time tokens")),
+        refresh_tokens=RefreshTokenValues(settings.signing_keys.derive("refresh tokens")),
         frequency=MailFrequency(settings.smtp_max_frequency),
         redirects=RedirectRules.from_globs(settings.site, settings.uri_allow_list),
         background=BackgroundWork(),
@@ -109,8 +112,9 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         if unsupported := unsupported_variables(os.environ):
             logger.warning("settings of GoTrue that are not supported", names=unsupported)
         await context.database.open()
-        logger.info("started", key_id=context.keys.identifier)
-        yield
+        async with housekeeping(context.database, after_seconds=OVERLAP_SECONDS):
+            logger.info("started", key_id=context.keys.identifier)
+            yield
         await context.background.close()
         context.passwords.close()
         await context.database.close()

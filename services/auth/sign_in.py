@@ -11,17 +11,21 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from services.auth.context import AuthContext
     from services.auth.models import Client, Session, User
 
 
 async def begin_session(
     connection: asyncpg.Connection,
+    context: AuthContext,
     user_id: uuid.UUID,
     method: sessions.AuthenticationMethod,
     client: Client,
 ) -> tuple[User, Session, str]:
     """Start a session of an existing user. Returns user, session and first refresh token."""
-    session_id, refresh_token = await sessions.start_session(connection, user_id, method, client)
+    session_id, refresh_token = await sessions.start_session(
+        connection, context.refresh_tokens, user_id, method, client
+    )
     await store.record_sign_in(connection, user_id, is_new=True)
     user = await store.existing_user(connection, user_id)
     session = await sessions.load_session(connection, session_id)

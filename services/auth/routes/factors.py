@@ -166,7 +166,9 @@ async def verify(
         )
         await factor_store.answer_challenge(connection, answered.id, step)
         await factor_store.verify_factor(connection, factor)
-        refresh_token = await sessions.raise_session(connection, session, factor.id)
+        refresh_token = await sessions.raise_session(
+            connection, context.refresh_tokens, session, factor.id
+        )
         await sessions.end_sessions_without_second_factor(connection, caller.user.id)
         raised = await sessions.load_session(connection, session.id)
         user = await store.existing_user(connection, caller.user.id)

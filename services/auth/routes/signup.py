@@ -56,7 +56,9 @@ async def _anonymous(body: SignUp, context: AuthContext, client: Client) -> dict
     )
     async with context.database.transaction("signup_anonymous") as connection:
         await store.insert_user(connection, new_user)
-        user, session, token = await begin_session(connection, new_user.id, "anonymous", client)
+        user, session, token = await begin_session(
+            connection, context, new_user.id, "anonymous", client
+        )
     context.events.labels("signup_anonymous").inc()
     return token_answer(context, user, session, token, newly_created=True)
 
@@ -96,7 +98,9 @@ async def _confirmed_at_once(
             for action in ("user_signedup", "login"):
                 await audit.add_audit_entry(connection, action, actor=user, traits=_TRAITS)
             await store.confirm_email(connection, new_user.id)
-            user, session, token = await begin_session(connection, new_user.id, "password", client)
+            user, session, token = await begin_session(
+                connection, context, new_user.id, "password", client
+            )
         else:
             await audit.add_audit_entry(
                 connection, "user_repeated_signup", actor=existing, traits=_TRAITS

@@ -7,7 +7,7 @@ import asyncpg
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
-from services.auth import audit, sessions, store
+from services.auth import audit, refresh_tokens, sessions, store
 from services.auth.access_tokens import token_answer
 from services.auth.bodies import CodeGrant, PasswordGrant, RefreshTokenGrant, documented
 from services.auth.context import AuthContext, Context, RequestClient
@@ -71,7 +71,9 @@ async def _password_grant(
             # Deleted, or the password changed while the old one was verified.
             raise AuthError(400, "invalid_credentials", "Invalid login credentials")
         await audit.add_audit_entry(connection, "login", actor=user, traits={"provider": "email"})
-        user, session, refresh_token = await begin_session(connection, user.id, "password", client)
+        user, session, refresh_token = await begin_session(
+            connection, context, user.id, "password", client
+        )
     context.events.labels("login").inc()
     answer = token_answer(context, user, session, refresh_token)
     return {**answer, "weak_password": _weakness(context, body.password)}
@@ -107,7 +109,7 @@ async def _code_grant(body: CodeGrant, context: AuthContext, client: Client) -> 
         traits = {"provider_type": flow.provider_type}
         await audit.add_audit_entry(connection, "login", actor=user, traits=traits)
         user, session, refresh_token = await begin_session(
-            connection, user.id, flow.authentication_method, client
+            connection, context, user.id, flow.authentication_method, client
         )
     context.events.labels("login").inc()
     return token_answer(context, user, session, refresh_token)
@@ -138,7 +140,7 @@ async def _lock_family(
     Everyone who refreshes a token of the same session waits here for the one who came first, and
     then sees what that one left.
     """
-    found = await sessions.find_refresh_token(connection, token)
+    found = await refresh_tokens.find_refresh_token(connection, token)
     if found is None:
         raise _refresh_token_not_found()
     user = await store.lock_user(connection, found.user_id)
@@ -148,7 +150,7 @@ async def _lock_family(
         raise AuthError(400, "user_banned", "Invalid Refresh Token: User Banned")
     session_id = found.session_id or uuid.UUID(int=0)
     session = await sessions.lock_session(connection, session_id)
-    current = await sessions.find_refresh_token(connection, token)
+    current = await refresh_tokens.find_refresh_token(connection, token)
     if session is None or current is None:
         raise AuthError(400, "session_not_found", "Invalid Refresh Token: No Valid Session Found")
     if session.has_ended:
@@ -168,22 +170,26 @@ async def _exchange(  # noqa: PLR0913, PLR0917  (one step of one transaction)
 
     A revoked token is taken once more when the active token is its own child (the client has lost
     the answer), or within the reuse interval (several clients share a session and refresh at once).
-    Both get the active token, never a new one, so that a family has one active token at any time.
+    Both get the active token, so that a family has one active token at any time. Where its value
+    cannot be made again, as the signing key has been replaced since, its child takes its place.
     """
+    values = context.refresh_tokens
     if not used.revoked:
         await audit.add_audit_entry(connection, "token_refreshed", actor=user)
-        issued = await sessions.replace_refresh_token(connection, used, session)
+        issued = await refresh_tokens.replace_refresh_token(connection, values, used)
         await audit.add_audit_entry(connection, "token_revoked", actor=user)
         await sessions.record_refresh(connection, session.id, client)
         await store.record_sign_in(connection, user.id, is_new=False)
         return issued
-    active = await sessions.find_active_refresh_token(connection, session.id)
+    active = await refresh_tokens.find_active_refresh_token(connection, session.id)
     recently = used.age_seconds <= context.settings.refresh_token_reuse_seconds
-    if active is not None and (active.parent == used.token or recently):
+    if active is not None and (active.parent == used.digest or recently):
         await audit.add_audit_entry(connection, "token_refreshed", actor=user)
-        return active.token
+        return values.remade(active) or await refresh_tokens.replace_refresh_token(
+            connection, values, active
+        )
     if context.settings.refresh_token_rotation_enabled:
-        await sessions.revoke_family(connection, session.id)
+        await refresh_tokens.revoke_family(connection, session.id)
     return None
 
 

@@ -76,7 +76,9 @@ async def follow_link(
             if pkce:
                 code = await issue_code(connection, user.id, LINKS[verification].method)
                 return _see_other(_with_query(redirect_to, {"code": code}))
-            user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
+            user, session, refresh_token = await begin_session(
+                connection, context, user.id, "otp", client
+            )
     except AuthError as error:
         return _see_other(_with_error(redirect_to, error, pkce=pkce))
     answer = token_answer(context, user, session, refresh_token)
@@ -97,7 +99,9 @@ async def verify(
         user = await _accept(connection, context, presented)
         if user is None:
             return JSONResponse({"code": "200", "msg": _HALF_CONFIRMED})
-        user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
+        user, session, refresh_token = await begin_session(
+            connection, context, user.id, "otp", client
+        )
     return JSONResponse(token_answer(context, user, session, refresh_token))
 
 

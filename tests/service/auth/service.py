@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import jwt
 import pytest
 
 from infra import keys
@@ -127,6 +128,13 @@ def mail_settings(mailbox: Mailbox) -> dict[str, str]:
         "GOTRUE_SMTP_MAX_FREQUENCY": "1s",
         "PLINTH_SMTP_VERIFIED_TLS": "false",
     }
+
+
+def session_id(answer: dict[str, Any]) -> str:
+    """Id of the session that an answer signs in to."""
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    identifier: str = claims["session_id"]
+    return identifier
 
 
 def new_email() -> str:
