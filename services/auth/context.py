@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from prometheus_client import Counter
 
 from services.auth import sessions, store
+from services.auth.attempts import Attempts
 from services.auth.background import BackgroundWork
 from services.auth.errors import AuthError
 from services.auth.mail.templates import Template, TemplateName
@@ -21,6 +22,7 @@ from services.auth.mail_frequency import MailFrequency
 from services.auth.models import Client, Session, User
 from services.auth.one_time_tokens import TokenDigests
 from services.auth.passwords import Passwords
+from services.auth.rate_limits import RateLimits
 from services.auth.redirects import RedirectRules, requested_redirect
 from services.auth.refresh_tokens import RefreshTokenValues
 from services.auth.settings import AuthSettings
@@ -45,6 +47,8 @@ class AuthContext:
     templates: Mapping[TemplateName, Template]
     tokens: TokenDigests
     refresh_tokens: RefreshTokenValues
+    attempts: Attempts
+    rate_limits: RateLimits
     frequency: MailFrequency
     redirects: RedirectRules
     background: BackgroundWork

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from fastapi import FastAPI
 
+from services.auth.attempts import Attempts, Limit
 from services.auth.background import BackgroundWork
 from services.auth.context import AuthContext
 from services.auth.errors import error_answer, install_error_answers
@@ -18,6 +19,7 @@ from services.auth.mail.transport import MailTransport, SmtpServer
 from services.auth.mail_frequency import MailFrequency
 from services.auth.one_time_tokens import TokenDigests
 from services.auth.passwords import Passwords
+from services.auth.rate_limits import LimitedRequest, Rate, RateLimits
 from services.auth.redirects import RedirectRules
 from services.auth.refresh_tokens import RefreshTokenValues
 from services.auth.routes import (
@@ -102,6 +104,8 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         templates={name: settings.template(name) for name in TEMPLATE_NAMES},
         tokens=TokenDigests(settings.signing_keys.derive("one-time tokens")),
         refresh_tokens=RefreshTokenValues(settings.signing_keys.derive("refresh tokens")),
+        attempts=_attempts(settings),
+        rate_limits=_rate_limits(settings),
         frequency=MailFrequency(settings.smtp_max_frequency),
         redirects=RedirectRules.from_globs(settings.site, settings.uri_allow_list),
         background=BackgroundWork(),
@@ -139,6 +143,38 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, answer=error_answer)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)
     return app
+
+
+def _attempts(settings: AuthSettings) -> Attempts:
+    return Attempts(
+        settings.signing_keys.derive("attempts"),
+        by_address=Limit(
+            settings.attempts_by_address,
+            settings.attempts_by_address_longest_seconds,
+            remembered_hours=24,
+        ),
+        by_account=Limit(
+            settings.attempts_by_account,
+            settings.attempts_by_account_longest_seconds,
+            remembered_hours=1,
+        ),
+    )
+
+
+def _rate_limits(settings: AuthSettings) -> RateLimits:
+    """Limits over the times that GoTrue counts them over."""
+    by_address: dict[LimitedRequest, Rate] = {
+        "anonymous": Rate(settings.rate_limit_anonymous_users, seconds=3600),
+        "challenge": Rate(settings.rate_limit_challenge, seconds=60),
+        "otp": Rate(settings.rate_limit_otp, seconds=300),
+        "signup": Rate(settings.rate_limit_otp, seconds=300),
+        "token": Rate(settings.rate_limit_token_refresh, seconds=300),
+        "verify": Rate(settings.rate_limit_verify, seconds=300),
+    }
+    return RateLimits(
+        by_address if settings.rate_limit_header else {},
+        mails=Rate.parse(settings.rate_limit_email_sent, seconds=3600),
+    )
 
 
 def _smtp_server(settings: AuthSettings) -> SmtpServer:

@@ -17,6 +17,7 @@ from pydantic_settings import NoDecode
 
 from services.auth.durations import go_duration
 from services.auth.mail.templates import TEMPLATE_NAMES, Template, TemplateName
+from services.auth.rate_limits import Rate
 from services.auth.redirects import glob_expression
 from services.auth.signing import SigningKeys
 from services.auth.values import is_email_address
@@ -151,6 +152,35 @@ class AuthSettings(ServiceSettings):
         default=True, validation_alias="GOTRUE_MFA_TOTP_VERIFY_ENABLED"
     )
 
+    # Requests of an address are limited when the header is named, as in GoTrue. What it holds is
+    # not used: the gateway says where a request comes from.
+    rate_limit_header: str = Field("", validation_alias="GOTRUE_RATE_LIMIT_HEADER")
+    rate_limit_anonymous_users: float = Field(
+        30, gt=0, validation_alias="GOTRUE_RATE_LIMIT_ANONYMOUS_USERS"
+    )
+    rate_limit_email_sent: str = Field("30", validation_alias="GOTRUE_RATE_LIMIT_EMAIL_SENT")
+    rate_limit_otp: float = Field(30, gt=0, validation_alias="GOTRUE_RATE_LIMIT_OTP")
+    rate_limit_token_refresh: float = Field(
+        150, gt=0, validation_alias="GOTRUE_RATE_LIMIT_TOKEN_REFRESH"
+    )
+    rate_limit_verify: float = Field(30, gt=0, validation_alias="GOTRUE_RATE_LIMIT_VERIFY")
+    rate_limit_challenge: float = Field(
+        15, gt=0, validation_alias="GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY"
+    )
+    # GoTrue counts no attempts of an account.
+    attempts_by_address: int = Field(
+        10, ge=1, le=1000, validation_alias="PLINTH_ATTEMPTS_BY_ADDRESS"
+    )
+    attempts_by_address_longest_seconds: int = Field(
+        900, ge=1, le=86_400, validation_alias="PLINTH_ATTEMPTS_BY_ADDRESS_LONGEST_SECONDS"
+    )
+    attempts_by_account: int = Field(
+        100, ge=1, le=100_000, validation_alias="PLINTH_ATTEMPTS_BY_ACCOUNT"
+    )
+    attempts_by_account_longest_seconds: int = Field(
+        60, ge=1, le=3600, validation_alias="PLINTH_ATTEMPTS_BY_ACCOUNT_LONGEST_SECONDS"
+    )
+
     @field_validator("jwt_secret", mode="before")
     @classmethod
     def _absent_when_empty(cls, value: object) -> object:
@@ -177,6 +207,12 @@ class AuthSettings(ServiceSettings):
         if duration < dt.timedelta(0):
             raise ValueError("is negative; write a duration such as 60s")
         return duration
+
+    @field_validator("rate_limit_email_sent")
+    @classmethod
+    def _usable_rate(cls, value: str) -> str:
+        Rate.parse(value, seconds=3600)
+        return value
 
     @field_validator("smtp_admin_email")
     @classmethod

@@ -40,7 +40,9 @@ async def sign_up(
     if settings.disable_signup:
         raise AuthError(422, "signup_disabled", "Signups not allowed for this instance")
     if anonymous:
+        context.rate_limits.check("anonymous", client)
         return JSONResponse(await _anonymous(body, context, client))
+    context.rate_limits.check("signup", client)
     return JSONResponse(await _with_password(body, context, client, redirect_to))
 
 

@@ -28,6 +28,7 @@ async def token(
     grant_type: Annotated[str, Query()] = "",
 ) -> JSONResponse:
     """Hand out an access token and a refresh token."""
+    context.rate_limits.check("token", client)
     if grant_type == "password":
         credentials = PasswordGrant.from_bytes(await request.body())
         return JSONResponse(await _password_grant(credentials, context, client))
@@ -51,10 +52,10 @@ async def _password_grant(
         raise validation_failed("missing email or phone")
     if not context.settings.email_enabled:
         raise AuthError(422, "email_provider_disabled", "Email logins are disabled")
+    email = body.email.lower()
     async with context.database.connection("find_user") as connection:
-        user = await store.load_user_by_email(
-            connection, body.email.lower(), context.settings.jwt_audience
-        )
+        attempt = await context.attempts.begin_for_email(connection, email, client)
+        user = await store.load_user_by_email(connection, email, context.settings.jwt_audience)
     # No connection is held while bcrypt works, and it works as long for an unknown address.
     if not await context.passwords.verify(body.password, user.encrypted_password if user else None):
         context.events.labels("login_refused").inc()
@@ -70,6 +71,7 @@ async def _password_grant(
         if current is None or current.encrypted_password != user.encrypted_password:
             # Deleted, or the password changed while the old one was verified.
             raise AuthError(400, "invalid_credentials", "Invalid login credentials")
+        await context.attempts.succeed(connection, attempt)
         await audit.add_audit_entry(connection, "login", actor=user, traits={"provider": "email"})
         user, session, refresh_token = await begin_session(
             connection, context, user.id, "password", client

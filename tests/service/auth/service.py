@@ -126,6 +126,7 @@ def mail_settings(mailbox: Mailbox) -> dict[str, str]:
         "GOTRUE_SMTP_ADMIN_EMAIL": "admin@example.com",
         "GOTRUE_SMTP_SENDER_NAME": "Plinth",
         "GOTRUE_SMTP_MAX_FREQUENCY": "1s",
+        "GOTRUE_RATE_LIMIT_EMAIL_SENT": "100000",
         "PLINTH_SMTP_VERIFIED_TLS": "false",
     }
 
