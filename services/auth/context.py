@@ -16,6 +16,7 @@ from services.auth import sessions, store
 from services.auth.attempts import Attempts
 from services.auth.background import BackgroundWork
 from services.auth.errors import AuthError
+from services.auth.hooks.access_token import AccessTokenHook
 from services.auth.mail.templates import Template, TemplateName
 from services.auth.mail.transport import MailTransport
 from services.auth.mail_frequency import MailFrequency
@@ -49,6 +50,7 @@ class AuthContext:
     refresh_tokens: RefreshTokenValues
     attempts: Attempts
     rate_limits: RateLimits
+    access_token_hook: AccessTokenHook | None
     frequency: MailFrequency
     redirects: RedirectRules
     background: BackgroundWork

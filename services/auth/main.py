@@ -13,6 +13,7 @@ from services.auth.attempts import Attempts, Limit
 from services.auth.background import BackgroundWork
 from services.auth.context import AuthContext
 from services.auth.errors import error_answer, install_error_answers
+from services.auth.hooks.access_token import AccessTokenHook
 from services.auth.housekeeping import OVERLAP_SECONDS, housekeeping
 from services.auth.mail.templates import TEMPLATE_NAMES
 from services.auth.mail.transport import MailTransport, SmtpServer
@@ -106,6 +107,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         refresh_tokens=RefreshTokenValues(settings.signing_keys.derive("refresh tokens")),
         attempts=_attempts(settings),
         rate_limits=_rate_limits(settings),
+        access_token_hook=_access_token_hook(settings),
         frequency=MailFrequency(settings.smtp_max_frequency),
         redirects=RedirectRules.from_globs(settings.site, settings.uri_allow_list),
         background=BackgroundWork(),
@@ -175,6 +177,11 @@ def _rate_limits(settings: AuthSettings) -> RateLimits:
         by_address if settings.rate_limit_header else {},
         mails=Rate.parse(settings.rate_limit_email_sent, seconds=3600),
     )
+
+
+def _access_token_hook(settings: AuthSettings) -> AccessTokenHook | None:
+    target = settings.access_token_hook
+    return None if target is None else AccessTokenHook(target)
 
 
 def _smtp_server(settings: AuthSettings) -> SmtpServer:

@@ -16,6 +16,7 @@ from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_valida
 from pydantic_settings import NoDecode
 
 from services.auth.durations import go_duration
+from services.auth.hooks.targets import Target, parse_target
 from services.auth.mail.templates import TEMPLATE_NAMES, Template, TemplateName
 from services.auth.rate_limits import Rate
 from services.auth.redirects import glob_expression
@@ -167,6 +168,14 @@ class AuthSettings(ServiceSettings):
     rate_limit_challenge: float = Field(
         15, gt=0, validation_alias="GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY"
     )
+    access_token_hook_enabled: bool = Field(
+        default=False, validation_alias="GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_ENABLED"
+    )
+    access_token_hook_uri: str = Field("", validation_alias="GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI")
+    access_token_hook_secrets: SecretStr = Field(
+        SecretStr(""), validation_alias="GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_SECRETS"
+    )
+
     # GoTrue counts no attempts of an account.
     attempts_by_address: int = Field(
         10, ge=1, le=1000, validation_alias="PLINTH_ATTEMPTS_BY_ADDRESS"
@@ -273,6 +282,14 @@ class AuthSettings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def _hook_is_usable(self) -> Self:
+        try:
+            _ = self.access_token_hook
+        except ValueError as error:
+            raise ValueError(f"GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI {error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _templates_are_usable(self) -> Self:
         for name in TEMPLATE_NAMES:
             self.template(name)
@@ -287,6 +304,15 @@ class AuthSettings(ServiceSettings):
         subject: str = getattr(self, f"{name}_subject")
         html_file: str = getattr(self, f"{name}_template")
         return Template.load(name, subject=subject, html_file=html_file)
+
+    @property
+    def access_token_hook(self) -> Target | None:
+        """What changes the claims of access tokens; None when nothing does."""
+        if not self.access_token_hook_enabled:
+            return None
+        return parse_target(
+            self.access_token_hook_uri, self.access_token_hook_secrets.get_secret_value()
+        )
 
     @property
     def site(self) -> str:

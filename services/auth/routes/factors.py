@@ -178,8 +178,17 @@ async def verify(
         await sessions.end_sessions_without_second_factor(connection, caller.user.id)
         raised = await sessions.load_session(connection, session.id)
         user = await store.existing_user(connection, caller.user.id)
+        answer = await token_answer(
+            connection,
+            context,
+            user,
+            raised or session,
+            refresh_token,
+            method="totp",
+            client=client,
+        )
     context.events.labels("factor_verified").inc()
-    return JSONResponse(token_answer(context, user, raised or session, refresh_token))
+    return JSONResponse(answer)
 
 
 @router.delete("/factors/{factor_id}")

@@ -14,7 +14,7 @@ from services.auth.context import AuthContext, Context, RequestClient
 from services.auth.errors import AuthError, WeakPasswordError, validation_failed
 from services.auth.flow_state import check_verifier, end_flow, find_flow
 from services.auth.models import Client, RefreshToken, Session, User
-from services.auth.sign_in import begin_session
+from services.auth.sign_in import sign_in
 from services.auth.values import only_one_contact
 
 router = APIRouter(tags=["token"])
@@ -73,11 +73,8 @@ async def _password_grant(
             raise AuthError(400, "invalid_credentials", "Invalid login credentials")
         await context.attempts.succeed(connection, attempt)
         await audit.add_audit_entry(connection, "login", actor=user, traits={"provider": "email"})
-        user, session, refresh_token = await begin_session(
-            connection, context, user.id, "password", client
-        )
+        answer = await sign_in(connection, context, user.id, "password", client)
     context.events.labels("login").inc()
-    answer = token_answer(context, user, session, refresh_token)
     return {**answer, "weak_password": _weakness(context, body.password)}
 
 
@@ -110,11 +107,9 @@ async def _code_grant(body: CodeGrant, context: AuthContext, client: Client) -> 
         await end_flow(connection, flow.id)
         traits = {"provider_type": flow.provider_type}
         await audit.add_audit_entry(connection, "login", actor=user, traits=traits)
-        user, session, refresh_token = await begin_session(
-            connection, context, user.id, flow.authentication_method, client
-        )
+        answer = await sign_in(connection, context, user.id, flow.authentication_method, client)
     context.events.labels("login").inc()
-    return token_answer(context, user, session, refresh_token)
+    return answer
 
 
 async def _refresh_token_grant(
@@ -125,13 +120,17 @@ async def _refresh_token_grant(
     async with context.database.transaction("refresh") as connection:
         user, session, used = await _lock_family(connection, body.refresh_token)
         issued = await _exchange(connection, context, used, session, user, client)
-        user = await store.load_user(connection, user.id) or user
+        if issued is not None:
+            user = await store.existing_user(connection, user.id)
+            answer = await token_answer(
+                connection, context, user, session, issued, method="token_refresh", client=client
+            )
     # Raised outside of the transaction, which has revoked the family and must keep that.
     if issued is None:
         context.events.labels("refresh_token_reused").inc()
         raise AuthError(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
     context.events.labels("token_refreshed").inc()
-    return token_answer(context, user, session, issued)
+    return answer
 
 
 async def _lock_family(

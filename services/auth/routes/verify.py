@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import HTMLResponse, JSONResponse
 
 from services.auth import audit, store
-from services.auth.access_tokens import token_answer
 from services.auth.attempts import Attempt
 from services.auth.bodies import Verification, body_of, documented
 from services.auth.context import AuthContext, Context, Redirect, RequestClient
@@ -21,7 +20,7 @@ from services.auth.flow_state import issue_code
 from services.auth.mail.messages import LINKS
 from services.auth.models import Client, User
 from services.auth.one_time_tokens import PKCE_PREFIX, TokenType, find_token, use_token
-from services.auth.sign_in import begin_session
+from services.auth.sign_in import sign_in
 from services.auth.values import email_address
 
 router = APIRouter(tags=["verify"])
@@ -86,12 +85,9 @@ async def follow_link(
             if pkce:
                 code = await issue_code(connection, user.id, LINKS[verification].method)
                 return _see_other(_with_query(redirect_to, {"code": code}))
-            user, session, refresh_token = await begin_session(
-                connection, context, user.id, "otp", client
-            )
+            answer = await sign_in(connection, context, user.id, "otp", client)
     except AuthError as error:
         return _see_other(_with_error(redirect_to, error, pkce=pkce))
-    answer = token_answer(context, user, session, refresh_token)
     names = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
     values = {name: str(answer[name]) for name in names}
     return _see_other(_with_fragment(redirect_to, {**values, "type": verification}))
@@ -113,10 +109,7 @@ async def verify(
             await context.attempts.succeed(connection, attempt)
         if user is None:
             return JSONResponse({"code": "200", "msg": _HALF_CONFIRMED})
-        user, session, refresh_token = await begin_session(
-            connection, context, user.id, "otp", client
-        )
-    return JSONResponse(token_answer(context, user, session, refresh_token))
+        return JSONResponse(await sign_in(connection, context, user.id, "otp", client))
 
 
 def _unknown_type() -> AuthError:
