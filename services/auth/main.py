@@ -99,7 +99,11 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
             application="auth",
             pool_size=settings.database_pool_size,
         ),
-        passwords=Passwords(settings.password_minimum_length),
+        passwords=Passwords(
+            settings.password_minimum_length,
+            breached=settings.breached_passwords,
+            refuse_unchecked=settings.hibp_fail_closed,
+        ),
         events=metrics.counter("auth_events", "What users and administrators did.", ("event",)),
         mail=MailTransport(_smtp_server(settings), metrics),
         templates={name: settings.template(name) for name in TEMPLATE_NAMES},

@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+from pathlib import Path  # noqa: TC003  (pydantic reads the annotation)
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.auth.breached_passwords import BreachedPasswords
 from services.auth.durations import go_duration
 from services.auth.hooks.targets import Target, parse_target
 from services.auth.mail.templates import TEMPLATE_NAMES, Template, TemplateName
@@ -72,6 +74,12 @@ class AuthSettings(ServiceSettings):
     password_minimum_length: int = Field(
         6, ge=6, le=_BCRYPT_LONGEST_PASSWORD_BYTES, validation_alias="GOTRUE_PASSWORD_MIN_LENGTH"
     )
+    hibp_enabled: bool = Field(default=False, validation_alias="GOTRUE_PASSWORD_HIBP_ENABLED")
+    hibp_fail_closed: bool = Field(
+        default=False, validation_alias="GOTRUE_PASSWORD_HIBP_FAIL_CLOSED"
+    )
+    # Not one of GoTrue's, which asks haveibeenpwned.com.
+    hibp_folder: Path | None = Field(None, validation_alias="PLINTH_PASSWORD_HIBP_FOLDER")
     refresh_token_reuse_seconds: int = Field(
         10, ge=0, le=3600, validation_alias="GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL"
     )
@@ -282,6 +290,14 @@ class AuthSettings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def _breached_passwords_are_there(self) -> Self:
+        try:
+            _ = self.breached_passwords
+        except ValueError as error:
+            raise ValueError(f"PLINTH_PASSWORD_HIBP_FOLDER: {error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _hook_is_usable(self) -> Self:
         try:
             _ = self.access_token_hook
@@ -304,6 +320,19 @@ class AuthSettings(ServiceSettings):
         subject: str = getattr(self, f"{name}_subject")
         html_file: str = getattr(self, f"{name}_template")
         return Template.load(name, subject=subject, html_file=html_file)
+
+    @property
+    def breached_passwords(self) -> BreachedPasswords | None:
+        """Passwords that may not be set; None where all may.
+
+        Raises:
+            ValueError: They cannot be read; the settings have been checked, so a file has changed.
+        """
+        if not self.hibp_enabled:
+            return None
+        if self.hibp_folder is None:
+            raise ValueError("is not set, and GOTRUE_PASSWORD_HIBP_ENABLED is true")
+        return BreachedPasswords(self.hibp_folder)
 
     @property
     def access_token_hook(self) -> Target | None:

@@ -69,7 +69,7 @@ async def _with_password(
 ) -> dict[str, Any]:
     if not body.password:
         raise validation_failed("Signup requires a valid password")
-    context.passwords.check_strength(body.password)
+    await context.passwords.check_strength(body.password)
     if error := only_one_contact(body.email, body.phone, action="signup"):
         raise error
     if body.phone:

@@ -75,15 +75,17 @@ async def _password_grant(
         await audit.add_audit_entry(connection, "login", actor=user, traits={"provider": "email"})
         answer = await sign_in(connection, context, user.id, "password", client)
     context.events.labels("login").inc()
-    return {**answer, "weak_password": _weakness(context, body.password)}
+    return {**answer, "weak_password": await _weakness(context, body.password)}
 
 
-def _weakness(context: AuthContext, password: str) -> dict[str, Any] | None:
+async def _weakness(context: AuthContext, password: str) -> dict[str, Any] | None:
     """Why an existing password would not be accepted today; None when it would."""
     try:
-        context.passwords.check_strength(password)
+        await context.passwords.check_strength(password)
     except WeakPasswordError as weakness:
         return {"message": weakness.message, "reasons": list(weakness.reasons)}
+    except AuthError:
+        return None  # it could not be looked up, which is no reason to keep its owner out
     return None
 
 

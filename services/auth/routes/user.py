@@ -96,7 +96,7 @@ async def _encrypted_password(caller: Caller, body: UserUpdate, context: AuthCon
     """Hash of the new password, when there is one; no connection waits for it."""
     if body.password is None:
         return None
-    context.passwords.check_strength(body.password)
+    await context.passwords.check_strength(body.password)
     if await context.passwords.verify(body.password, caller.user.encrypted_password):
         raise AuthError(
             422, "same_password", "New password should be different from the old password."
