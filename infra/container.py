@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FILES_DIRECTORY = "/run/plinth/files"
+GIVEN_DIRECTORY = "/run/plinth/given"
 RENEWED_FILES_DIRECTORY = "/run/plinth/renewed"
 LOOPBACK = "127.0.0.1"
 
@@ -81,6 +82,9 @@ class ContainerSpec:
     """Content by file name, for what the component reads again while it runs; mounted read-only in
     `/run/plinth/renewed`. A change is written over it and does not replace the component."""
     volumes: Sequence[DataVolume] = ()
+    given_volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volumes that the stack neither makes nor removes, by name, and where each is mounted,
+    read-only."""
     temporary: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "rw,size=64m"})  # noqa: S108
     """Writable paths that are lost with the container, and their mount options."""
     ports: Sequence[PublishedPort] = ()
@@ -155,6 +159,10 @@ class ContainerService(pulumi.ComponentResource):
         self._spec = spec
         self._site = site
         mounts = [self._data_volume(volume) for volume in spec.volumes]
+        mounts += [
+            docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=True)
+            for name, path in spec.given_volumes.items()
+        ]
         needed: list[pulumi.Input[pulumi.Resource]] = [service.ready for service in after]
         for kind, directory, files in (
             ("files", FILES_DIRECTORY, spec.files),
