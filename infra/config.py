@@ -212,15 +212,17 @@ class Attempts(Section):
     """Wrong passwords and codes. Sessions that exist are not touched by them."""
 
     by_address: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Attempts of an account and a client address that need not wait. The next ones wait 1 second,
-    2, 4, and so on."""
+    """Attempts of an account and a client address that need not wait."""
+
+    first_wait_seconds: Annotated[int, Field(ge=1, le=3600)] = 1
+    """What the next one waits; each further one waits twice as long."""
 
     by_address_longest_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
     """Longest wait between two of them."""
 
     by_account: Annotated[int, Field(ge=1, le=100_000)] = 100
-    """Attempts of an account from any addresses within an hour that need not wait. An address from
-    which the account has a session is let past this limit."""
+    """Attempts of an account from any addresses within an hour that need not wait. Addresses
+    from which the account has a session are counted apart."""
 
     by_account_longest_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """Longest wait between two of them: its owner waits as long at a new address."""

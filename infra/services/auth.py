@@ -121,6 +121,7 @@ def limits_environment(context: Context) -> dict[str, str]:
         "PLINTH_ATTEMPTS_BY_ACCOUNT_LONGEST_SECONDS": attempts.by_account_longest_seconds,
         "PLINTH_ATTEMPTS_BY_ADDRESS": attempts.by_address,
         "PLINTH_ATTEMPTS_BY_ADDRESS_LONGEST_SECONDS": attempts.by_address_longest_seconds,
+        "PLINTH_ATTEMPTS_FIRST_WAIT_SECONDS": attempts.first_wait_seconds,
     }
     header = {"GOTRUE_RATE_LIMIT_HEADER": "X-Forwarded-For"}
     limited = header if context.config.limits_auth_by_address else {}

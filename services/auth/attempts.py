@@ -37,11 +37,13 @@ class Limit:
 
     Attributes:
         free: Attempts that need not wait.
+        first_seconds: What the next one waits; each further one waits twice as long.
         longest_seconds: Most that one has to wait.
         remembered_hours: How long after the last attempt the count starts anew.
     """
 
     free: int
+    first_seconds: int
     longest_seconds: int
     remembered_hours: int
 
@@ -52,11 +54,11 @@ class Attempt:
 
     Attributes:
         by_address: Key of the count of account and address.
-        by_account: Key of the account's count; None when it was not counted there.
+        by_account: Key of the account's count.
     """
 
     by_address: bytes
-    by_account: bytes | None
+    by_account: bytes
 
 
 class Attempts:
@@ -97,7 +99,7 @@ class Attempts:
             email,
             None if client.address is None else ipaddress.ip_address(client.address),
         )
-        return await self._begin(connection, email, client, counts_account=not is_known)
+        return await self._begin(connection, email, client, origin="known" if is_known else "new")
 
     async def begin_for_user(
         self, connection: asyncpg.Connection, purpose: str, user_id: object, client: Client
@@ -113,30 +115,30 @@ class Attempts:
         Raises:
             AuthError: It has to wait.
         """
-        return await self._begin(connection, f"{purpose} {user_id}", client, counts_account=True)
+        return await self._begin(connection, f"{purpose} {user_id}", client, origin="signed in")
 
     async def succeed(self, connection: asyncpg.Connection, attempt: Attempt) -> None:
         """Take an attempt back: it was right."""
         await connection.execute(
             "delete from auth_limits.attempts where subject = $1", attempt.by_address
         )
-        if attempt.by_account is not None:
-            await connection.execute(
-                """update auth_limits.attempts
-                   set attempts = greatest(attempts - 1, 0), blocked_until = null
-                   where subject = $1""",
-                attempt.by_account,
-            )
+        await connection.execute(
+            """update auth_limits.attempts
+               set attempts = greatest(attempts - 1, 0), blocked_until = null
+               where subject = $1""",
+            attempt.by_account,
+        )
 
     async def _begin(
-        self, connection: asyncpg.Connection, account: str, client: Client, *, counts_account: bool
+        self, connection: asyncpg.Connection, account: str, client: Client, *, origin: str
     ) -> Attempt:
-        by_address = self._subject("address", account, network_of(client.address))
-        by_account = self._subject("account", account) if counts_account else None
-        await _count(connection, by_address, self._by_address)
-        if by_account is not None:
-            await _count(connection, by_account, self._by_account)
-        return Attempt(by_address, by_account)
+        attempt = Attempt(
+            by_address=self._subject("address", account, network_of(client.address)),
+            by_account=self._subject("account", account, origin),
+        )
+        await _count(connection, attempt.by_address, self._by_address)
+        await _count(connection, attempt.by_account, self._by_account)
+        return attempt
 
     def _subject(self, *parts: str) -> bytes:
         # NUL separates: no part holds one.
@@ -180,15 +182,16 @@ async def _count(connection: asyncpg.Connection, subject: bytes, limit: Limit) -
            )
            insert into auth_limits.attempts as kept (subject, attempts, blocked_until, expires_at)
            values (
-             $1, 1, case when $2 <= 1 then now() + interval '1 second' end,
+             $1, 1,
+             case when $2 <= 1 then now() + interval '1 s' * least($3::float8, $5::float8) end,
              now() + make_interval(hours => $4)
            )
            on conflict (subject) do update
            set attempts = case when kept.expires_at < now() then 1 else kept.attempts + 1 end,
                blocked_until = case
                  when kept.expires_at >= now() and kept.attempts + 1 >= $2
-                 then now() + make_interval(
-                   secs => least($3, power(2, least(kept.attempts + 1 - $2, 30)))
+                 then now() + interval '1 s' * least(
+                   $3::float8, $5::float8 * power(2, least(kept.attempts + 1 - $2, 30))
                  )
                end,
                expires_at = now() + make_interval(hours => $4)
@@ -198,6 +201,7 @@ async def _count(connection: asyncpg.Connection, subject: bytes, limit: Limit) -
         limit.free,
         limit.longest_seconds,
         limit.remembered_hours,
+        limit.first_seconds,
     )
     if counted:
         return

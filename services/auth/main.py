@@ -156,11 +156,13 @@ def _attempts(settings: AuthSettings) -> Attempts:
         settings.signing_keys.derive("attempts"),
         by_address=Limit(
             settings.attempts_by_address,
+            settings.attempts_first_wait_seconds,
             settings.attempts_by_address_longest_seconds,
             remembered_hours=24,
         ),
         by_account=Limit(
             settings.attempts_by_account,
+            settings.attempts_first_wait_seconds,
             settings.attempts_by_account_longest_seconds,
             remembered_hours=1,
         ),

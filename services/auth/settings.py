@@ -191,6 +191,9 @@ class AuthSettings(ServiceSettings):
     attempts_by_address_longest_seconds: int = Field(
         900, ge=1, le=86_400, validation_alias="PLINTH_ATTEMPTS_BY_ADDRESS_LONGEST_SECONDS"
     )
+    attempts_first_wait_seconds: int = Field(
+        1, ge=1, le=3600, validation_alias="PLINTH_ATTEMPTS_FIRST_WAIT_SECONDS"
+    )
     attempts_by_account: int = Field(
         100, ge=1, le=100_000, validation_alias="PLINTH_ATTEMPTS_BY_ACCOUNT"
     )

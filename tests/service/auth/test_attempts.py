@@ -44,6 +44,10 @@ def guarded_settings(mailbox: Mailbox) -> dict[str, str]:
         "GOTRUE_SMTP_MAX_FREQUENCY": "0s",
         "PLINTH_ATTEMPTS_BY_ADDRESS": str(BY_ADDRESS),
         "PLINTH_ATTEMPTS_BY_ACCOUNT": str(BY_ACCOUNT),
+        # Longer than the slowest machine takes for the requests of a test.
+        "PLINTH_ATTEMPTS_FIRST_WAIT_SECONDS": "300",
+        "PLINTH_ATTEMPTS_BY_ACCOUNT_LONGEST_SECONDS": "300",
+        "PLINTH_ATTEMPTS_BY_ADDRESS_LONGEST_SECONDS": "3000",
         "GOTRUE_RATE_LIMIT_HEADER": "X-Forwarded-For",
         "GOTRUE_RATE_LIMIT_ANONYMOUS_USERS": "2",
         "GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION": "true",
@@ -108,9 +112,9 @@ def test_who_has_to_wait_is_told_as_the_contract_has_it(guarded: AuthService, em
     guess(guarded, email, address, BY_ADDRESS)
     answer = sign_in(guarded, email, address)
 
-    assert (answer.json()["error_code"], int(answer.headers["Retry-After"])) == (
+    assert (answer.json()["error_code"], answer.headers["Retry-After"].isdecimal()) == (
         "over_request_rate_limit",
-        1,
+        True,
     )
 
 
@@ -201,7 +205,7 @@ async def test_the_wait_doubles_and_has_an_end(
 ) -> None:
     await database.execute("delete from auth_limits.attempts")
     account, address, waits = new_email(), new_address(), []
-    for _ in range(BY_ADDRESS + 11):
+    for _ in range(BY_ADDRESS + 5):
         sign_in(guarded, account, address)
         # Only the count of account and address is kept for a day.
         waits.append(
@@ -212,7 +216,7 @@ async def test_the_wait_doubles_and_has_an_end(
         )
         await database.execute("update auth_limits.attempts set blocked_until = null")
 
-    assert waits[BY_ADDRESS - 2 :] == [None, *(2**n for n in range(10)), 900, 900]
+    assert waits[BY_ADDRESS - 2 :] == [None, 300, 600, 1200, 2400, 3000, 3000]
 
 
 @pytest.mark.engine
