@@ -250,7 +250,7 @@ class AuthRateLimits(Section):
     challenges: Annotated[int, Field(ge=1, le=1_000_000)] = 15
     """Challenges of second factors, and answers to them, in a minute."""
 
-    mails: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    mails: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Mails in an hour to all addresses together; whether or not `by_address` is on."""
 
 
