@@ -160,6 +160,14 @@ TemplateFile = Annotated[str, AfterValidator(_template_file)]
 MailName = Literal[
     "confirmation", "email_change", "invite", "magic_link", "reauthentication", "recovery"
 ]
+VolumeName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$")]
+HookAddress = Annotated[
+    str,
+    Field(
+        pattern=r"^(pg-functions://postgres/[A-Za-z_][A-Za-z0-9_]{0,62}/[A-Za-z_][A-Za-z0-9_]{0,62}"
+        r"|https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s@]*)?)$"
+    ),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[
     SecretStr,
@@ -339,6 +347,83 @@ class AuthProvider(Section):
     `linkedin_oidc` and `slack_oidc` need none."""
 
 
+class Attempts(Section):
+    """Wrong passwords and codes. Sessions that exist are not touched by them."""
+
+    by_address: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Attempts of an account and a client address that need not wait."""
+
+    first_wait_seconds: Annotated[int, Field(ge=1, le=3600)] = 1
+    """What the next one waits; each further one waits twice as long."""
+
+    by_address_longest_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
+    """Longest wait between two of them."""
+
+    by_account: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Attempts of an account from any addresses within an hour that need not wait. Addresses
+    from which the account has a session are counted apart."""
+
+    by_account_longest_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """Longest wait between two of them: its owner waits as long at a new address."""
+
+
+class AuthRateLimits(Section):
+    """How often auth is asked, besides the gateway's limits."""
+
+    by_address: bool | None = None
+    """Limit the requests of each client address by kind, with the numbers below. Default: on in
+    production."""
+
+    tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    """Sign-ins and refreshes in five minutes."""
+
+    verifications: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Links and codes in five minutes."""
+
+    mail_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Requests for a mail in five minutes, and as many sign-ups."""
+
+    anonymous_sign_ups: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Anonymous sign-ups in an hour."""
+
+    challenges: Annotated[int, Field(ge=1, le=1_000_000)] = 15
+    """Challenges of second factors, and answers to them, in a minute."""
+
+    mails: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Mails in an hour to all addresses together; whether or not `by_address` is on."""
+
+
+class BreachedPasswords(Section):
+    """Passwords that may not be set, because they are known from breaches."""
+
+    volume: VolumeName
+    """Volume of the engine that holds the range files of haveibeenpwned.com, readable for all. The
+    stack mounts it read-only, and neither makes nor removes it."""
+
+    refuse_unchecked: bool = False
+    """Refuse a password whose file cannot be read."""
+
+
+class AccessTokenHook(Section):
+    """What changes the claims of access tokens before they are signed."""
+
+    address: HookAddress
+    """`pg-functions://postgres/<schema>/<function>` or `https://…`."""
+
+    secret: Secret | None = None
+    """Key that requests to an endpoint are signed with, `v1,whsec_<base64>`; several with a
+    vertical bar between them. Only as a secret."""
+
+    @model_validator(mode="after")
+    def _endpoint_has_a_secret(self) -> Self:
+        if self.address.startswith("https:") and self.secret is None:
+            raise ValueError(
+                "is an endpoint, whose requests are signed; set its key: pulumi config set "
+                "--secret --path plinth:auth.access_token_hook.secret"
+            )
+        return self
+
+
 class Auth(Section):
     """Sign-up and sessions."""
 
@@ -393,6 +478,21 @@ class Auth(Section):
 
     manual_linking: bool = False
     """Whether users may link further identities to their account, and unlink them."""
+
+    attempts: Attempts = Attempts()
+    """Wrong passwords and codes."""
+
+    rate_limits: AuthRateLimits = AuthRateLimits()
+    """Most requests and mails."""
+
+    breached_passwords: BreachedPasswords | None = None
+    """Refuse passwords that are known from breaches."""
+
+    access_token_hook: AccessTokenHook | None = None
+    """Ask code of one's own which claims an access token shall have."""
+
+    engine: Literal["plinth", "gotrue"] = "plinth"
+    """`gotrue` runs the upstream image on the same tables, with the same settings and keys."""
 
     @model_validator(mode="after")
     def _providers_can_be_found(self) -> Self:
@@ -701,8 +801,10 @@ class StackConfig(Section):
             for name, value in section.external or ()
             if isinstance(value, SecretStr)
         ]
+        hook = self.auth.access_token_hook
         optional = {
             "smtp.password": self.smtp.password,
+            "auth.access_token_hook.secret": hook and hook.secret,
             "gateway.tls.acme.external_account.hmac_key": self.acme and self.acme.external_account,
         }
         providers = [f"auth.providers.{name}.secret" for name in self.auth.providers]
@@ -718,6 +820,31 @@ class StackConfig(Section):
         return (
             (path, section) for path, section in sections.items() if section.external is not None
         )
+
+    @property
+    def limits_auth_by_address(self) -> bool:
+        """Whether auth limits the requests of each client address."""
+        chosen = self.auth.rate_limits.by_address
+        return self.environment == "production" if chosen is None else chosen
+
+    @property
+    def runs_gotrue(self) -> bool:
+        """Whether auth is GoTrue itself."""
+        return self.auth.engine == "gotrue" or self.images.source == "registry"
+
+    @model_validator(mode="after")
+    def _gotrue_can_do_it(self) -> Self:
+        if self.runs_gotrue and self.auth.mail_templates:
+            raise ValueError(
+                "auth.mail_templates: GoTrue takes no files; leave them out, or run the platform's "
+                "own service with auth.engine: plinth and images.source: packages"
+            )
+        if self.runs_gotrue and self.auth.breached_passwords:
+            raise ValueError(
+                "auth.breached_passwords: GoTrue reads no files; leave them out, or run the "
+                "platform's own service with auth.engine: plinth and images.source: packages"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from infra.watch import Watch
 
 FILES_DIRECTORY = "/run/plinth/files"
+GIVEN_DIRECTORY = "/run/plinth/given"
 RENEWED_FILES_DIRECTORY = "/run/plinth/renewed"
 LOOPBACK = "127.0.0.1"
 
@@ -86,6 +87,9 @@ class ContainerSpec:
     """Volume of another component, which writes what this one finds in `/run/plinth/renewed`, in
     place of `renewed_files`."""
     volumes: Sequence[DataVolume] = ()
+    given_volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volumes that the stack neither makes nor removes, by name, and where each is mounted,
+    read-only."""
     temporary: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "rw,size=64m"})  # noqa: S108
     """Writable paths that are lost with the container, and their mount options."""
     ports: Sequence[PublishedPort] = ()
@@ -177,6 +181,10 @@ class ContainerService(pulumi.ComponentResource):
                 volume_name=self.volumes[volume.name].name, container_path=volume.path
             )
             for volume in spec.volumes
+        ]
+        mounts += [
+            docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=True)
+            for name, path in spec.given_volumes.items()
         ]
         needed: list[pulumi.Input[pulumi.Resource]] = [service.ready for service in after]
         for kind, directory, files in (

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from policies.properties import Properties
     from policies.subject import Subject
 
-FILES_PATHS = ("/run/plinth/files", "/run/plinth/renewed")
+FILES_PATHS = ("/run/plinth/files", "/run/plinth/renewed", "/run/plinth/given")
 """Where every component finds the files that the program wrote for it: those that replace it when
-they change, and those that it reads again."""
+they change, those that it reads again, and those of a volume that the stack was given."""
 
 
 class Mounts(Parameters):

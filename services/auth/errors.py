@@ -37,7 +37,7 @@ class WeakPasswordError(AuthError):
     """The password is not strong enough.
 
     Attributes:
-        reasons: Which requirements it misses; `length` is the only one that is checked.
+        reasons: Which requirements it misses: `length`, `pwned`.
     """
 
     def __init__(self, message: str, reasons: Sequence[str]) -> None:

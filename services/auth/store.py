@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 async def load_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:
     """User with identities and second factors."""
     record = await connection.fetchrow("select * from auth.users where id = $1", user_id)
-    return await _complete(connection, record)
+    if record is None:
+        return None
+    identities, factors = await _belongings(connection, user_id)
+    return User.from_record(record, identities, factors)
 
 
 async def existing_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User:
@@ -38,7 +41,10 @@ async def existing_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> U
 async def load_user_by_email(
     connection: asyncpg.Connection, email: str, audience: str
 ) -> User | None:
-    """User with identities and second factors, by an address in lower case."""
+    """User with identities and second factors, by an address in lower case.
+
+    The same statements run for an address that nobody has, so that they tell nothing.
+    """
     record = await connection.fetchrow(
         """select * from auth.users
            where instance_id = $1 and lower(email) = $2 and aud = $3 and not is_sso_user""",
@@ -46,21 +52,20 @@ async def load_user_by_email(
         email,
         audience,
     )
-    return await _complete(connection, record)
+    identities, factors = await _belongings(connection, record["id"] if record else NO_USER)
+    return None if record is None else User.from_record(record, identities, factors)
 
 
-async def _complete(connection: asyncpg.Connection, record: asyncpg.Record | None) -> User | None:
-    if record is None:
-        return None
+async def _belongings(
+    connection: asyncpg.Connection, user_id: uuid.UUID
+) -> tuple[tuple[Identity, ...], tuple[Factor, ...]]:
     rows = await connection.fetch(
-        "select * from auth.identities where user_id = $1 order by created_at, id", record["id"]
+        "select * from auth.identities where user_id = $1 order by created_at, id", user_id
     )
     factors = await connection.fetch(
-        "select * from auth.mfa_factors where user_id = $1 order by created_at, id", record["id"]
+        "select * from auth.mfa_factors where user_id = $1 order by created_at, id", user_id
     )
-    return User.from_record(
-        record, tuple(map(Identity.from_record, rows)), tuple(map(Factor.from_record, factors))
-    )
+    return tuple(map(Identity.from_record, rows)), tuple(map(Factor.from_record, factors))
 
 
 async def lock_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from services.auth.access_tokens import token_answer
 from services.auth.errors import OAuthError, validation_failed
 from services.auth.external.flows import METHOD
 from services.auth.external.id_tokens import IdTokenError, check_nonce
@@ -14,7 +13,7 @@ from services.auth.external.outbound import ProviderError
 from services.auth.external.profiles import profile_of_claims
 from services.auth.external.providers import OpenIdProvider
 from services.auth.external.requests import logger, provider_failed
-from services.auth.sign_in import begin_session
+from services.auth.sign_in import sign_in
 
 if TYPE_CHECKING:
     from services.auth.bodies import IdTokenGrant
@@ -47,9 +46,9 @@ async def id_token_grant(
         raise provider_failed(context, provider, error) from None
     async with context.database.transaction("id_token_grant") as connection:
         user = await user_of_arrival(connection, context.settings, provider.settings.name, profile)
-        user, session, refresh_token = await begin_session(connection, user.id, METHOD, client)
+        answer = await sign_in(connection, context, user.id, METHOD, client)
     context.events.labels("login").inc()
-    return token_answer(context, user, session, refresh_token)
+    return answer
 
 
 def _provider_of(body: IdTokenGrant, context: AuthContext) -> OpenIdProvider:

@@ -10,7 +10,6 @@ import asyncpg
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from services.auth.access_tokens import token_answer
 from services.auth.context import AuthContext, Context, RequestClient
 from services.auth.errors import AuthError, OAuthError
 from services.auth.external.flows import METHOD, ExternalFlow, keep_code, take_external_flow
@@ -20,7 +19,7 @@ from services.auth.external.providers import Arrival, Question
 from services.auth.external.requests import provider_failed, provider_of
 from services.auth.models import Client, User
 from services.auth.redirect_answers import see_other, with_fragment, with_query, with_tokens
-from services.auth.sign_in import begin_session
+from services.auth.sign_in import sign_in
 from services.shared.errors import ServiceError
 
 router = APIRouter(tags=["sign-in"])
@@ -144,9 +143,9 @@ async def _signed_in(
 ) -> dict[str, Any]:
     async with context.database.transaction("external_sign_in") as connection:
         user = await _user(connection, context, flow, arrival)
-        user, session, refresh_token = await begin_session(connection, user.id, METHOD, client)
+        answer = await sign_in(connection, context, user.id, METHOD, client)
     context.events.labels("login").inc()
-    return token_answer(context, user, session, refresh_token)
+    return answer
 
 
 async def _keep_for_exchange(context: AuthContext, flow: ExternalFlow, arrival: Arrival) -> str:

@@ -8,11 +8,11 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.certificates import self_signed
 
 from services.auth.external import outbound as outbound_module
 from services.auth.external.outbound import LONGEST_BODY_BYTES, Outbound, ProviderError
 from services.shared.metrics import Metrics
+from tests.certificates import self_signed
 from tests.service.auth.documents import HANGS, Documents, answer
 from tests.service.auth.service import free_port
 
@@ -196,7 +196,7 @@ async def test_a_certificate_must_be_the_one_of_the_name(  # noqa: PLR0913, PLR0
     is_known: bool,  # noqa: FBT001  (a parameter)
     reason: str | None,
 ) -> None:
-    certificate, key = self_signed(name, names=(name,), addresses=())
+    certificate, key = self_signed(name, names=(name,))
     (tmp_path / "server.pem").write_text(certificate + key)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "server.pem")

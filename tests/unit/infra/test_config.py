@@ -89,6 +89,19 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
         ),
         ({"auth": {"signup": True}}, "auth.signup: new addresses are confirmed by mail, and none"),
         ({"smtp": {"host": "smtp"}}, "smtp.sender_address: is needed with smtp.host"),
+        (
+            {"auth": {"access_token_hook": {"address": "https://hooks.example.com"}}},
+            "auth.access_token_hook: is an endpoint, whose requests are signed",
+        ),
+        (
+            {"auth": {"access_token_hook": {"address": "http://hooks.example.com"}}},
+            "auth.access_token_hook.address",
+        ),
+        (
+            {"auth": {"breached_passwords": {"volume": "/srv/ranges"}}},
+            "auth.breached_passwords.volume",
+        ),
+        ({"auth": {"attempts": {"by_address": 0}}}, "auth.attempts.by_address"),
         ({"smtp": {"user": "plinth"}}, "smtp.password: is needed with smtp.user, and only with it"),
         ({"smtp": {"sender_address": "x"}}, "smtp.sender_address: must be an address such as"),
         (

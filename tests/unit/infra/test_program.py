@@ -20,6 +20,7 @@ from tests.unit.infra.locks import DIGEST, REGISTRY, fitting, written
 
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/image:Image"
+VOLUME = "docker:index/volume:Volume"
 REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage"
 DEVELOPMENT: dict[str, Any] = {
     "plinth:environment": "development",
@@ -333,6 +334,33 @@ def test_plain_http_is_permitted_where_a_provider_needs_it(
 
 def test_plain_http_is_not_permitted_elsewhere() -> None:
     assert "PLINTH_EXTERNAL_PLAIN_HTTP" not in environment_of_auth()
+
+
+def test_breached_passwords_are_a_volume_that_auth_only_reads() -> None:
+    auth = {"autoconfirm": True, "breached_passwords": {"volume": "ranges"}}
+    program = run_program("dev", DEVELOPMENT | {"plinth:auth": auth})
+    mounts = program.resources[CONTAINER]["auth"]["volumes"]
+    assert [mount for mount in mounts if mount["volumeName"] == "ranges"] == [
+        {"volumeName": "ranges", "containerPath": "/run/plinth/given", "readOnly": True}
+    ]
+
+
+def test_the_volume_of_breached_passwords_is_not_the_stacks() -> None:
+    auth = {"autoconfirm": True, "breached_passwords": {"volume": "ranges"}}
+    volumes = run_program("dev", DEVELOPMENT | {"plinth:auth": auth}).resources[VOLUME]
+    assert "ranges" not in {volume["name"] for volume in volumes.values()}
+
+
+def test_auth_limits_requests_by_address_in_production() -> None:
+    file = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())
+    program = run_program("prod", file["config"])
+    assert (
+        "GOTRUE_RATE_LIMIT_HEADER=X-Forwarded-For" in program.resources[CONTAINER]["auth"]["envs"]
+    )
+
+
+def test_auth_limits_no_requests_by_address_in_development() -> None:
+    assert "GOTRUE_RATE_LIMIT_HEADER" not in environment_of_auth()
 
 
 @pytest.fixture
