@@ -32,7 +32,7 @@ FOLDERS_OF_GROUP = {
     "publish": ("tests/publish",),
     "service": ("tests/service",),
     "images": ("tests/images",),
-    "gateway": ("tests/gateway",),
+    "gateway": ("tests/gateway", "tests/browser"),
     "docker_provider": ("tests/airgap/docker_provider",),
     "language_host": ("tests/airgap/language_host",),
 }
