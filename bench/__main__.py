@@ -1,6 +1,6 @@
-"""Measure a stack of its own and print one table: start, memory at rest, gateway.
+"""Measure a stack of its own and print one table: start, memory, gateway, sign-in.
 
-Takes about three minutes with warm images. Needs wrk on the machine (`apt-get install wrk`) and
+Takes about seven minutes with warm images. Needs wrk on the machine (`apt-get install wrk`) and
 nothing else busy: the load average at the end of the table tells.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from bench import environment, gateway, memory, report, start
+from bench import environment, gateway, memory, report, sign_in, start
 from toolchain.console import Console
 from toolchain.errors import ToolchainError
 
@@ -32,10 +32,13 @@ def measure() -> list[str]:
             held = memory.measure(running)
         with console.step("Gateway"):
             compared = gateway.measure(running)
+        with console.step("Sign-in"):
+            crowd = sign_in.measure(running)
     return [
         *report.start(started, unchanged, made),
         *report.memory(held),
         *report.gateway(compared),
+        *report.sign_in(crowd),
         "",
         *report.machine(),
     ]

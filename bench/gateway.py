@@ -13,14 +13,13 @@ import contextlib
 import json
 import secrets
 import statistics
-import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from bench import load
 from bench.environment import NAME, MeasurementError
 from infra.gateway.component import PORT as GATEWAY_PORT
 from infra.services.rest import PORT as REST_PORT
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 SECONDS_BY_CONNECTIONS = {1: 2, 16: 3}
-SCRIPT = Path(__file__).with_name("wrk.lua")
 QUERY = "?select=id,title"
 OK = 200
 READY_SECONDS = 10
@@ -47,14 +45,6 @@ class Target:
     name: str
     url: str
     headers: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Load:
-    """What one run of wrk measured."""
-
-    per_second: float
-    median_milliseconds: float
 
 
 @dataclass(frozen=True)
@@ -173,24 +163,13 @@ def _check(target: Target) -> None:
         raise MeasurementError(f"{target.name} answered {answer.status_code}: {answer.text}")
 
 
-def _load(target: Target, connections: int) -> Load:
-    command = ["wrk", "--threads", "1", "--connections", str(connections)]
-    command += ["--duration", f"{SECONDS_BY_CONNECTIONS[connections]}s", "--script", str(SCRIPT)]
-    for name, value in target.headers.items():
-        command += ["--header", f"{name}: {value}"]
-    ended = subprocess.run(
-        [*command, target.url], capture_output=True, text=True, timeout=60, check=False
-    )
-    if ended.returncode != 0:
-        raise MeasurementError(f"wrk against {target.name}: {ended.stderr or ended.stdout}")
-    measured = json.loads(ended.stdout.strip().splitlines()[-1])
-    if measured["failures"]:
-        raise MeasurementError(
-            f"{measured['failures']} of {measured['requests']} answers of {target.name} failed"
-        )
-    return Load(
-        per_second=measured["requests"] / (measured["microseconds"] / 1e6),
-        median_milliseconds=measured["median_microseconds"] / 1e3,
+def _load(target: Target, connections: int) -> load.Load:
+    return load.measure(
+        target.name,
+        target.url,
+        connections=connections,
+        seconds=SECONDS_BY_CONNECTIONS[connections],
+        headers=target.headers,
     )
 
 
@@ -224,7 +203,7 @@ def measure(environment: Environment) -> list[Comparison]:
     return [_compare(position, target.name, turns) for position, target in enumerate(targets)]
 
 
-def _compare(position: int, name: str, turns: list[dict[int, list[Load]]]) -> Comparison:
+def _compare(position: int, name: str, turns: list[dict[int, list[load.Load]]]) -> Comparison:
     single = [(turn[1][position], turn[1][0]) for turn in turns]
     loaded = [(turn[16][position], turn[16][0], turn[16][1]) for turn in turns]
     return Comparison(

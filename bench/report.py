@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.gateway import Comparison
+    from bench.sign_in import SignIn
     from bench.start import Start
 
 WIDTH = 80
@@ -63,6 +64,22 @@ def gateway(compared: Sequence[Comparison]) -> list[str]:
         ),
         *rows,
         f"{'goal, gateway':<16}{'':>12}{'<= 0.50':>10}{'':>14}{'':>14}{'>= 0.95':>12}",
+    ]
+
+
+def sign_in(measured: SignIn) -> list[str]:
+    """What a crowd gets through, and what bcrypt leaves of it."""
+    rows = [
+        f"{name:<24}{load.per_second:>14.1f}{load.median_milliseconds:>14.0f}"
+        f"{load.slowest_percent_milliseconds:>14.0f}"
+        for name, load in (("sign-in", measured.sign_in), ("refresh", measured.refresh))
+    ]
+    return [
+        *heading("Sign-in and refresh: 32 clients, 50,000 users, 200,000 refresh tokens"),
+        f"{'':<24}{'requests/s':>14}{'median ms':>14}{'99 % below':>14}",
+        f"{'bcrypt alone':<24}{measured.bcrypt_per_second:>14.1f}",
+        *rows,
+        f"{'sign-in of bcrypt alone':<24}{measured.of_bcrypt:>14.2f}{'goal >= 0.90':>42}",
     ]
 
 

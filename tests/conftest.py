@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 from xdist.scheduler import LoadScopeScheduling
@@ -11,6 +12,12 @@ from tests.running_stack import NAME, RunningStack, run
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+
+# Property tests make the same examples on every run. To look for more, with others each time:
+# --hypothesis-profile=search
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("search", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile("fixed")
 
 LAST = "test_destroy.py"
 STACK = "stack"
@@ -26,7 +33,7 @@ FOLDERS_OF_GROUP = {
     "publish": ("tests/publish",),
     "service": ("tests/service",),
     "images": ("tests/images",),
-    "gateway": ("tests/gateway",),
+    "gateway": ("tests/gateway", "tests/browser"),
     "docker_provider": ("tests/airgap/docker_provider",),
     "language_host": ("tests/airgap/language_host",),
 }

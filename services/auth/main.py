@@ -22,6 +22,7 @@ from services.auth.mail.templates import TEMPLATE_NAMES
 from services.auth.mail.transport import MailTransport, SmtpServer
 from services.auth.mail_frequency import MailFrequency
 from services.auth.one_time_tokens import TokenDigests
+from services.auth.openapi import install_document
 from services.auth.passwords import Passwords
 from services.auth.rate_limits import LimitedRequest, Rate, RateLimits
 from services.auth.redirects import RedirectRules
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger()
 
-_ROUTERS = (
+ROUTERS = (
     public.router,
     signup.router,
     recovery.router,
@@ -155,10 +156,11 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.context = context
     install_error_answers(app)
-    for router in _ROUTERS:
+    for router in ROUTERS:
         app.include_router(router)
     database = Dependency("database", context.database.check)
     app.include_router(health_router([database], metrics))
+    install_document(app, ROUTERS)
     # The one added last is the outermost: a refused body has a request id and a log line too.
     app.add_middleware(BodyLimitMiddleware, answer=error_answer)
     app.add_middleware(RequestContextMiddleware, metrics=metrics)

@@ -7,6 +7,7 @@ delay does not tell who is registered.
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,7 +29,9 @@ COST = 10
 LONGEST_PASSWORD_BYTES = 72
 """What bcrypt reads; a longer password is refused, never cut."""
 
-_THREADS = 2
+THREADS = len(os.sched_getaffinity(0))
+"""As many as there are processors: bcrypt holds one for as long as it works."""
+
 _LONGEST_QUEUE = 64
 _HASH_OF_NOTHING = bcrypt.hashpw(b"no user has this password", bcrypt.gensalt(COST))
 
@@ -52,7 +55,7 @@ class Passwords:
         self._minimum_length = minimum_length
         self._breached = breached
         self._refuse_unchecked = refuse_unchecked
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bcrypt")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bcrypt")
         self._waiting = 0
 
     async def check_strength(self, password: str) -> None:

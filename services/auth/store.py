@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     import asyncpg
 
 
+# With identities and second factors, in one round trip to the database.
+_COMPLETE_USER = """
+    select users.*,
+           array(select identity from auth.identities as identity
+                 where identity.user_id = users.id
+                 order by identity.created_at, identity.id) as identities,
+           array(select factor from auth.mfa_factors as factor
+                 where factor.user_id = users.id
+                 order by factor.created_at, factor.id) as factors
+    from auth.users as users"""
+
+
 async def load_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:
     """User with identities and second factors."""
-    record = await connection.fetchrow("select * from auth.users where id = $1", user_id)
-    if record is None:
-        return None
-    identities, factors = await _belongings(connection, user_id)
-    return User.from_record(record, identities, factors)
+    return _user(await connection.fetchrow(f"{_COMPLETE_USER} where users.id = $1", user_id))
 
 
 async def existing_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User:
@@ -43,29 +51,27 @@ async def load_user_by_email(
 ) -> User | None:
     """User with identities and second factors, by an address in lower case.
 
-    The same statements run for an address that nobody has, so that they tell nothing.
+    An address that nobody has takes the same statement.
     """
-    record = await connection.fetchrow(
-        """select * from auth.users
-           where instance_id = $1 and lower(email) = $2 and aud = $3 and not is_sso_user""",
-        NO_USER,
-        email,
-        audience,
+    return _user(
+        await connection.fetchrow(
+            f"""{_COMPLETE_USER}
+                where instance_id = $1 and lower(email) = $2 and aud = $3 and not is_sso_user""",
+            NO_USER,
+            email,
+            audience,
+        )
     )
-    identities, factors = await _belongings(connection, record["id"] if record else NO_USER)
-    return None if record is None else User.from_record(record, identities, factors)
 
 
-async def _belongings(
-    connection: asyncpg.Connection, user_id: uuid.UUID
-) -> tuple[tuple[Identity, ...], tuple[Factor, ...]]:
-    rows = await connection.fetch(
-        "select * from auth.identities where user_id = $1 order by created_at, id", user_id
+def _user(record: asyncpg.Record | None) -> User | None:
+    if record is None:
+        return None
+    return User.from_record(
+        record,
+        tuple(map(Identity.from_record, record["identities"])),
+        tuple(map(Factor.from_record, record["factors"])),
     )
-    factors = await connection.fetch(
-        "select * from auth.mfa_factors where user_id = $1 order by created_at, id", user_id
-    )
-    return tuple(map(Identity.from_record, rows)), tuple(map(Factor.from_record, factors))
 
 
 async def lock_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:
@@ -394,7 +400,11 @@ async def list_users(
 
 async def delete_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
     """Remove the user and, by the tables' keys, all that belongs to them."""
-    await connection.execute("delete from auth.refresh_tokens where user_id = $1", str(user_id))
+    await connection.execute(
+        "delete from auth.refresh_tokens where instance_id = $1 and user_id = $2",
+        NO_USER,
+        str(user_id),
+    )
     await connection.execute("delete from auth.users where id = $1", user_id)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -138,12 +139,25 @@ class Database:
             await connection.execute("select 1")
 
 
+# PostgreSQL writes this octet before the text of a jsonb value in binary form (jsonb_send).
+_JSONB_VERSION = b"\x01"
+
+
 async def _use_json(connection: asyncpg.Connection) -> None:
-    for name in ("json", "jsonb"):
+    # In binary form, because asyncpg reads no row inside of a row that holds a value in text form.
+    for name, version in (("json", b""), ("jsonb", _JSONB_VERSION)):
         await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=_to_json, decoder=json.loads
+            name,
+            schema="pg_catalog",
+            encoder=partial(_to_json, version),
+            decoder=partial(_from_json, version),
+            format="binary",
         )
 
 
-def _to_json(value: Any) -> str:  # noqa: ANN401  (any JSON value)
-    return json.dumps(value, allow_nan=False)
+def _to_json(version: bytes, value: Any) -> bytes:  # noqa: ANN401  (any JSON value)
+    return version + json.dumps(value, allow_nan=False).encode()
+
+
+def _from_json(version: bytes, content: bytes) -> Any:  # noqa: ANN401  (any JSON value)
+    return json.loads(content.removeprefix(version))

@@ -47,6 +47,7 @@ def environment(stack: RunningStack) -> dict[str, str]:
         "PLINTH_SECRET_KEY": stack.outputs["secret_key"],
         "PLINTH_LEGACY_ANON_KEY": stack.outputs["legacy_anon_key"],
         "PLINTH_LEGACY_SERVICE_ROLE_KEY": stack.outputs["legacy_service_role_key"],
+        "PLINTH_MAIL_URL": stack.outputs["mail_url"],
         "PLINTH_REFRESH_REUSE_SECONDS": str(settings["plinth:auth"]["refresh_reuse_seconds"]),
     }
 

@@ -94,6 +94,19 @@ class PostgresServer:
             database=database,
         )
 
+    def run_script(self, script: str, *, database: str, **variables: str) -> None:
+        """Run a script of psql as the superuser; its variables are `:name` in it."""
+        options = [f"--set={name}={value}" for name, value in variables.items()]
+        command = ["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *options]
+        ended = self.container.exec_run(
+            [
+                *("sh", "-c", 'printf %s "$SCRIPT" | "$@"', "psql"),
+                *(*command, f"--username={SUPERUSER}", database),
+            ],
+            environment={"SCRIPT": script, "PGPASSWORD": self.password},
+        )
+        assert ended.exit_code == 0, ended.output
+
     def log(self) -> str:
         """Return everything that the server has written so far."""
         return self.container.logs().decode(errors="replace")

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { createClient } from "@supabase/supabase-js";
 
-function setting(name) {
+export function setting(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set`);
   return value;
@@ -16,7 +16,8 @@ export const keys = {
   legacyServiceRole: setting("PLINTH_LEGACY_SERVICE_ROLE_KEY"),
 };
 
-export const connect = (key = keys.publishable) => createClient(setting("PLINTH_URL"), key);
+export const connect = (key = keys.publishable, auth = {}) =>
+  createClient(setting("PLINTH_URL"), key, { auth });
 
 export const administrator = () => connect(keys.secret);
 

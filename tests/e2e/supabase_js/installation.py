@@ -1,8 +1,8 @@
-"""supabase-js for the tests: as locked beside this module."""
+"""supabase-js for the tests."""
 
 from pathlib import Path
 
-from tests.node_packages import node_modules
+from tests import node_packages
 
 SOURCES = Path(__file__).parent
 
@@ -13,5 +13,5 @@ ENVIRONMENT = {
 
 
 def offer_to(folder: Path) -> None:
-    """Let scripts in a folder import the packages, which Node.js looks for beside the script."""
-    (folder / "node_modules").symlink_to(node_modules(SOURCES, "supabase-js"))
+    """Let scripts in a folder import supabase-js."""
+    node_packages.offer_to(folder, SOURCES)

@@ -153,10 +153,14 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_service(
-    database: Mapping[str, str], log: Path, settings: Mapping[str, str] | None = None
+    database: Mapping[str, str],
+    log: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    port: int | None = None,
 ) -> Iterator[AuthService]:
     """Start the service, wait until it is ready, and end it at once, as Ctrl-C does."""
-    port = free_port()
+    port = port or free_port()
     environment = {
         "PATH": os.environ["PATH"],
         **ENVIRONMENT,

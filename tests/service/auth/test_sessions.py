@@ -49,6 +49,31 @@ async def test_parallel_refreshes_leave_one_active_token(
     assert active == 1
 
 
+async def test_parallel_refreshes_add_one_token_to_the_family(
+    refreshed_at_once: list[dict[str, Any]], user: dict[str, Any], database: asyncpg.Connection
+) -> None:
+    family = await database.fetch(
+        """select token, parent from auth.refresh_tokens
+           where session_id = $1::text::uuid order by id""",
+        session_id(user),
+    )
+    first, child = user["refresh_token"], refreshed_at_once[0]["refresh_token"]
+
+    assert [tuple(row) for row in family] == [(first, None), (child, first)]
+
+
+def test_parallel_refreshes_leave_every_client_signed_in(
+    service: AuthService, refreshed_at_once: list[dict[str, Any]]
+) -> None:
+    assert all(has_session(service, answer) for answer in refreshed_at_once)
+
+
+def test_a_client_goes_on_after_parallel_refreshes(
+    service: AuthService, refreshed_at_once: list[dict[str, Any]]
+) -> None:
+    assert service.refresh(refreshed_at_once[0]["refresh_token"]).status_code == 200
+
+
 def test_parallel_sign_ups_of_one_address_make_one_user(service: AuthService) -> None:
     body = {"email": "raced@example.com", "password": "password-1"}
     with ThreadPoolExecutor(CLIENTS) as clients:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
 
-from tests.node_packages import node_modules
+from tests import node_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def running_provider(
         claims_in_id_token: Whether ID tokens hold the address; else the userinfo endpoint has it.
     """
     shutil.copy(SOURCES / "server.mjs", folder)
-    (folder / "node_modules").symlink_to(node_modules(SOURCES, "identity-provider"))
+    node_packages.offer_to(folder, SOURCES)
     secret = secrets.token_urlsafe(32)
     environment = {
         "PORT": str(port),
