@@ -70,7 +70,8 @@ class ComponentAnswer:
     headers: tuple[tuple[str, str], ...] = ()
     body: str = "component"
     source: str = "service"
-    """`error` for what nginx or a plugin between the scripts answers in the component's place."""
+    """`exit` for what a plugin between the scripts answers in the component's place, `error` for
+    what nginx does."""
 
 
 def refused(status: int) -> ComponentAnswer:
@@ -160,7 +161,7 @@ class Kong:
         if not self._header(REQUEST_ID):
             self.lua_set_header(REQUEST_ID, str(uuid.uuid4()))
         if component.source != "service":
-            self._exit(component.status, component.body, component.source)
+            self._reply(component)
             return
         plugins = {plugin["name"]: plugin["config"] for plugin in self._route.get("plugins", [])}
         if ends := plugins.get("request-termination"):
@@ -174,7 +175,10 @@ class Kong:
             "query": self._query,
             "headers": dict(self.request_headers),
         }
-        self._exit(component.status, component.body, "service")
+        self._reply(component)
+
+    def _reply(self, component: ComponentAnswer) -> None:
+        self._exit(component.status, component.body, component.source)
         for name, value in component.headers:
             self.lua_set_response_header(name, value)
 
