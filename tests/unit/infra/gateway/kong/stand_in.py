@@ -196,8 +196,11 @@ class Kong:
             expressions = [path.removeprefix("~") for path in route["paths"]]
             return any(re.match(expression, self._path) for expression in expressions)
 
-        found = filter(matches, self._routes)
-        return max(found, key=lambda route: int(route["regex_priority"]), default={})
+        found = list(filter(matches, self._routes))
+        highest = max((route["regex_priority"] for route in found), default=None)
+        first = [route for route in found if route["regex_priority"] == highest]
+        assert len(first) <= 1, f"Kong could take any of {[route['name'] for route in first]}"
+        return first[0] if first else {}
 
     def _header(self, name: str) -> str | None:
         return next((v for n, v in self.request_headers if n == name.lower()), None)
