@@ -10,6 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from infra import keys
@@ -54,6 +57,23 @@ def _signed_by(key: ec.EllipticCurvePrivateKey, **header: object) -> str:
     return jwt.encode(claims, key, algorithm="ES256", headers=header)
 
 
+def _signed_under_another_algorithm(algorithm: str) -> str:
+    """A token with our signature, whose header says that it is of another kind."""
+    header = _part({"alg": algorithm, "typ": "JWT", "kid": SIGNING_KEY.identifier})
+    signed = f"{header}.{access_token().split('.')[1]}"
+    signature = SIGNING_KEY.private.sign(signed.encode(), ECDSA(SHA256()))
+    r, s = (number.to_bytes(32, "big") for number in decode_dss_signature(signature))
+    return f"{signed}.{base64.urlsafe_b64encode(r + s).rstrip(b'=').decode()}"
+
+
+def _signed_at_length() -> str:
+    """A token whose signature has the right two numbers, one of them a byte longer."""
+    signed, _, signature = access_token().rpartition(".")
+    numbers = base64.urlsafe_b64decode(signature + "==")
+    longer = numbers[:32] + b"\0" + numbers[32:]
+    return f"{signed}.{base64.urlsafe_b64encode(longer).rstrip(b'=').decode()}"
+
+
 def _signed_with_zeros() -> str:
     """What verifiers let pass that do not look for r = s = 0 (CVE-2022-21449)."""
     return ".".join((*access_token().split(".")[:2], "A" * 86))
@@ -88,6 +108,10 @@ INVALID_TOKENS: dict[str, Callable[[], str]] = {
     ),
     "file as key id": lambda: _hs256_by_public_key(b"", kid="../../../../dev/null"),
     "signature of zeros": _signed_with_zeros,
+    "signature with a byte more": _signed_at_length,
+    "our signature, algorithm none": lambda: _signed_under_another_algorithm("none"),
+    "our signature, algorithm HS256": lambda: _signed_under_another_algorithm("HS256"),
+    "our signature, algorithm RS256": lambda: _signed_under_another_algorithm("RS256"),
     "algorithm in lower case": lambda: _with_header(alg="es256", kid=SIGNING_KEY.identifier),
     "expiry is text": lambda: access_token(exp=str(int(time.time()) + 600)),
     "role with a space": lambda: access_token(role="service_role "),

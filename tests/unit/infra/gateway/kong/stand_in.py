@@ -70,7 +70,8 @@ class ComponentAnswer:
     headers: tuple[tuple[str, str], ...] = ()
     body: str = "component"
     source: str = "service"
-    """`error` for what nginx or a plugin between the scripts answers in the component's place."""
+    """`exit` for what a plugin between the scripts answers in the component's place, `error` for
+    what nginx does."""
 
 
 def refused(status: int) -> ComponentAnswer:
@@ -160,7 +161,7 @@ class Kong:
         if not self._header(REQUEST_ID):
             self.lua_set_header(REQUEST_ID, str(uuid.uuid4()))
         if component.source != "service":
-            self._exit(component.status, component.body, component.source)
+            self._reply(component)
             return
         plugins = {plugin["name"]: plugin["config"] for plugin in self._route.get("plugins", [])}
         if ends := plugins.get("request-termination"):
@@ -174,7 +175,10 @@ class Kong:
             "query": self._query,
             "headers": dict(self.request_headers),
         }
-        self._exit(component.status, component.body, "service")
+        self._reply(component)
+
+    def _reply(self, component: ComponentAnswer) -> None:
+        self._exit(component.status, component.body, component.source)
         for name, value in component.headers:
             self.lua_set_response_header(name, value)
 
@@ -192,8 +196,11 @@ class Kong:
             expressions = [path.removeprefix("~") for path in route["paths"]]
             return any(re.match(expression, self._path) for expression in expressions)
 
-        found = filter(matches, self._routes)
-        return max(found, key=lambda route: int(route["regex_priority"]), default={})
+        found = list(filter(matches, self._routes))
+        highest = max((route["regex_priority"] for route in found), default=None)
+        first = [route for route in found if route["regex_priority"] == highest]
+        assert len(first) <= 1, f"Kong could take any of {[route['name'] for route in first]}"
+        return first[0] if first else {}
 
     def _header(self, name: str) -> str | None:
         return next((v for n, v in self.request_headers if n == name.lower()), None)

@@ -113,6 +113,12 @@ def test_component_s_own_permission_is_kept_back(kong: Kong, publishable: Header
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_answer_to_a_preflight_is_left_as_it_is(kong: Kong, publishable: Headers) -> None:
+    allowed = (("Access-Control-Allow-Origin", "https://app.example.org"),)
+    answer = kong.send(PATH, publishable, component=ComponentAnswer(headers=allowed, source="exit"))
+    assert answer.headers["access-control-allow-origin"] == "https://app.example.org"
+
+
 def test_rate_limit_headers_have_the_gateway_s_names(kong: Kong, publishable: Headers) -> None:
     counted = (
         ("RateLimit-Limit", "180"),

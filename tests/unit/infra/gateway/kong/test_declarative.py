@@ -101,16 +101,6 @@ def test_names_of_routes_differ(declaration: dict[str, Any]) -> None:
     assert len(names) == len(set(names))
 
 
-def test_no_two_paths_of_one_priority_overlap(declaration: dict[str, Any]) -> None:
-    served = [route for service in declaration["services"] for route in service["routes"]]
-    places = [
-        (path, route["regex_priority"])
-        for route in (*served, *declaration["routes"])
-        for path in route["paths"]
-    ]
-    assert len(places) == len(set(places))
-
-
 def test_large_bodies_are_passed_on_while_they_arrive(
     service_of: Callable[[str], dict[str, Any]],
 ) -> None:

@@ -71,6 +71,11 @@ def test_unknown_key_as_bearer(kong: Kong, publishable: Headers) -> None:
     assert answer.code == "invalid_api_key"
 
 
+def test_unknown_key_beside_a_key_as_bearer(kong: Kong, key: Callable[[str], str]) -> None:
+    answer = kong.send(PATH, [("apikey", "x"), ("Authorization", f"Bearer {key('secret')}")])
+    assert answer.code == "invalid_api_key"
+
+
 @pytest.mark.parametrize("order", [("publishable", "secret"), ("secret", "publishable")])
 class TestTwoOfOneHeader:
     def test_keys(self, kong: Kong, key: Callable[[str], str], order: tuple[str, str]) -> None:

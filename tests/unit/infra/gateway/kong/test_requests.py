@@ -238,6 +238,12 @@ def test_body_of_known_length_is_left_to_nginx(kong: Kong, publishable: Headers)
     assert kong.send("/upload/v1/", headers, method="POST", body="x" * length).status == 200
 
 
+def test_what_is_counted_by_is_not_for_the_component(kong: Kong, publishable: Headers) -> None:
+    answer = kong.send(PATH, publishable)
+    assert answer.component
+    assert CLIENT_HEADER not in answer.component["headers"]
+
+
 @pytest.fixture(scope="module")
 def kong_with_tls(start_kong: Callable[..., Kong]) -> Kong:
     return start_kong(tls=Tls(public_host="api.example.org", public_port=8443))
