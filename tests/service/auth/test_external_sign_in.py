@@ -215,6 +215,20 @@ def test_an_address_outside_the_list_is_not_where_the_browser_ends(
     assert location.startswith(f"{SITE}#")
 
 
+def test_an_address_that_is_no_longer_in_the_list_is_not_where_the_browser_ends(
+    linking_service: AuthService,
+    open_service: AuthService,
+    identity_provider: IdentityProvider,
+    person: str,
+) -> None:
+    callback = callback_of(linking_service, identity_provider, person)
+
+    # It shares the first one's rows and keys, and its list is empty.
+    location = open_service.request("GET", path_of(callback)).headers["location"]
+
+    assert location.startswith(f"{SITE}#")
+
+
 def test_with_pkce_the_application_gets_a_code(
     linking_service: AuthService, identity_provider: IdentityProvider, person: str
 ) -> None:
