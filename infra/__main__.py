@@ -16,6 +16,7 @@ from infra.container import Site
 from infra.context import Context
 from infra.gateway import certificates
 from infra.gateway import component as gateway
+from infra.gateway.waf import component as firewall
 from infra.services import auth, mail, rest
 
 
@@ -35,8 +36,10 @@ def declare(stack: str, settings: config.StackConfig) -> None:
     services = [auth.declare(context, data.postgres), rest.declare(context, data.postgres)]
     if settings.mail.enabled:
         services.append(mail.declare(context))
-    entry = gateway.declare(context, certificate)
-    outputs.export(context, data, [*data.components, *services, entry])
+    entry = [gateway.declare(context, certificate)]
+    if settings.gateway.waf:
+        entry.append(firewall.declare(context, settings.gateway.waf, certificate, entry[0]))
+    outputs.export(context, data, [*data.components, *services, *entry])
 
 
 try:

@@ -16,6 +16,7 @@ from cryptography import x509
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -169,6 +170,34 @@ class Tls(Section):
     """Port on the host where plain HTTP is answered with a redirect to HTTPS; none by default."""
 
 
+class Waf(Section):
+    """ModSecurity with the OWASP core rule set in front of the gateway."""
+
+    paranoia_level: Annotated[int, Field(ge=1, le=4)] = 1
+    """Which rules are used. From 2 on they refuse more that is harmless; the platform's own
+    requests were tried at 1."""
+
+    anomaly_threshold: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Score from which a request is refused. One rule that is sure of an attack gives 5."""
+
+    disabled_rules: tuple[Annotated[int, Field(ge=900_000, le=999_999)], ...] = ()
+    """Rules that refuse what an application needs, by the number that the firewall's log names."""
+
+
+def _switched(value: object) -> object:
+    match value:
+        case True:
+            return {}
+        case False:
+            return None
+        case _:
+            return value
+
+
+def _or_switch(schema: dict[str, Any]) -> None:
+    schema["anyOf"].insert(0, {"type": "boolean"})
+
+
 class Gateway(Section):
     """The one entry to the environment."""
 
@@ -185,6 +214,11 @@ class Gateway(Section):
 
     tls: Tls | None = None
     """Certificate, for a gateway that speaks HTTPS itself."""
+
+    waf: Annotated[Waf | None, BeforeValidator(_switched), Field(json_schema_extra=_or_switch)] = (
+        None
+    )
+    """A web application firewall in front of the gateway: `true`, or a section."""
 
     cors_origins: tuple[Origin, ...] = ()
     """Browser origins that may call the API. There is no wildcard: requests carry credentials."""

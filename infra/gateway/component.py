@@ -22,7 +22,7 @@ from infra.gateway.tls import secret_file
 from infra.services import auth
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from infra.config import Gateway, StackConfig
     from infra.context import Context
     from infra.credentials import KeyMaterial
     from infra.gateway.certificates import Certificate
@@ -35,13 +35,12 @@ HTTPS_PORT = 443
 def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     """What the rendering depends on, from the stack's configuration and keys."""
     gateway = config.gateway
-    public = urlsplit(config.public_url)
-    tls = Tls(public_host=_host(public), public_port=public.port or HTTPS_PORT)
     return GatewaySettings(
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
-        tls=tls if gateway.tls else None,
-        secure=public.scheme == "https",
+        # With a firewall in front it is the firewall that clients speak TLS to.
+        tls=None if gateway.waf else tls(config),
+        secure=is_secure(config),
         api_keys=tuple(
             ApiKey(value=SecretStr(key.value), role=key.role, token=SecretStr(key.token))
             for key in keys.api_keys
@@ -49,11 +48,24 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
         jwks=SecretStr(keys.public_key_set),
         issuer=auth.issuer(config.public_url),
         cors_origins=gateway.cors_origins,
-        trusted_proxies=gateway.trusted_proxies,
+        trusted_proxies=gateway.trusted_proxies + (1 if gateway.waf else 0),
         rate_limits=gateway.rate_limits,
         rate_limit_per_minute=gateway.rate_limit_per_minute,
         rest_openapi=config.rest.openapi,
     )
+
+
+def tls(config: StackConfig) -> Tls | None:
+    """Where clients find the component that ends TLS; None where the stack speaks plain HTTP."""
+    if not config.gateway.tls:
+        return None
+    public = urlsplit(config.public_url)
+    return Tls(public_host=_host(public), public_port=public.port or HTTPS_PORT)
+
+
+def is_secure(config: StackConfig) -> bool:
+    """Whether clients come by HTTPS, to the stack or to a proxy in front of it."""
+    return urlsplit(config.public_url).scheme == "https"
 
 
 def _host(url: SplitResult) -> str:
@@ -61,19 +73,27 @@ def _host(url: SplitResult) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def published_ports(config: Gateway) -> list[PublishedPort]:
+    """What the host publishes of the component that clients reach."""
+    ports = [PublishedPort(PORT, config.port, config.bind_address)]
+    if config.tls and config.tls.redirect_port:
+        ports.append(PublishedPort(REDIRECT_PORT, config.tls.redirect_port, config.bind_address))
+    return ports
+
+
 def declare(context: Context, certificate: Certificate | None) -> ContainerService:
     """Declare the gateway.
 
-    It does not wait for what stands behind it: until a component answers, its route says 503.
+    It does not wait for what stands behind it: until a component answers, its route says 503. With
+    a firewall in front (`infra.gateway.waf`) it speaks plain HTTP and publishes nothing.
 
     Args:
         context: The environment.
-        certificate: What it shows clients; None for plain HTTP.
+        certificate: What clients are shown; None for plain HTTP.
     """
     gateway = context.config.gateway
-    ports = [PublishedPort(PORT, gateway.port, gateway.bind_address)]
-    if gateway.tls and gateway.tls.redirect_port:
-        ports.append(PublishedPort(REDIRECT_PORT, gateway.tls.redirect_port, gateway.bind_address))
+    if gateway.waf:
+        certificate = None
     configuration = context.keys.apply(lambda keys: render(settings(context.config, keys)))
     return ContainerService(
         ContainerSpec(
@@ -93,7 +113,7 @@ def declare(context: Context, certificate: Certificate | None) -> ContainerServi
             if certificate
             else {},
             networks=("edge", "backend"),
-            ports=ports,
+            ports=() if gateway.waf else published_ports(gateway),
             health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
             memory_mebibytes=MEMORY_MEBIBYTES,
             cpu_shares=1024,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SECRET = "gateway"  # noqa: S105 - a name
 _TRANSPORT = "envoy.extensions.transport_sockets.tls.v3"
 
-_CIPHERS_OF_TLS_1_2 = (
+CIPHERS_OF_TLS_1_2 = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -45,7 +45,7 @@ def transport_socket() -> Json:
             common_tls_context={
                 "tls_params": {
                     "tls_minimum_protocol_version": "TLSv1_2",
-                    "cipher_suites": list(_CIPHERS_OF_TLS_1_2),
+                    "cipher_suites": list(CIPHERS_OF_TLS_1_2),
                 },
                 "alpn_protocols": ["h2", "http/1.1"],
                 "tls_certificate_sds_secret_configs": [
