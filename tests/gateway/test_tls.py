@@ -19,13 +19,14 @@ from infra.gateway.settings import GatewaySettings, Tls
 from infra.gateway.tls import secret_file
 from tests.self_signed import self_signed
 
-from .conftest import address_of, default_settings, start_container, wait_until_it_answers
+from .conftest import default_settings, start_container, wait_until_it_answers
+from .container import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .conftest import RunningContainer
+    from .container import RunningContainer
 
 pytestmark = pytest.mark.engine
 
