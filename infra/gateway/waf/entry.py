@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.container import RENEWED_FILES_DIRECTORY
-from infra.gateway.routes import HEALTH_PATH
+from infra.gateway.routes import HEALTH_PATH, METHODS
 from infra.gateway.tls import CIPHERS_OF_TLS_1_2
 from infra.gateway.waf import runtime
 from infra.gateway.waf.blocks import block, choice, milliseconds
@@ -41,15 +41,14 @@ def entry_server(settings: WafSettings) -> str:
             block(
                 "server",
                 f"listen {settings.listen_port}{tls} default_server backlog=4096;",
+                "http2 on;",
+                f"http2_max_concurrent_streams {_HTTP2_STREAMS};",
                 _tls_settings() if settings.tls else "",
                 error_pages(),
                 REQUEST_HEADERS,
                 _forwarded_headers(settings),
-                block('if ($server_protocol ~ "^HTTP/(0|1\\.0)")', "return 426;"),
-                "# What nginx and the gateway could take for different paths.",
-                block('if ($request_uri ~* "^[^?]*(\\\\\\\\|%5c|%2f)")', "return 400;"),
-                block(f"location = {HEALTH_PATH}", _passed_on()),
-                block("location /", _limits(settings), _passed_on()),
+                block(f"location = {HEALTH_PATH}", _refused_at_once(), _passed_on()),
+                block("location /", _refused_at_once(), _limits(settings), _passed_on()),
                 refusal_locations(settings),
             ),
         ]
@@ -98,6 +97,17 @@ def _limits(settings: WafSettings) -> str:
     return "\n".join(lines)
 
 
+def _refused_at_once() -> str:
+    return "\n".join(
+        [
+            block('if ($server_protocol ~ "^HTTP/(0|1\\.0)")', "return 426;"),
+            block(f'if ($request_method !~ "^({"|".join(METHODS)})$")', "return 405;"),
+            "# What nginx and the gateway could take for different paths.",
+            block('if ($request_uri ~* "^[^?]*(\\\\\\\\|%5c|%2f)")', "return 400;"),
+        ]
+    )
+
+
 def _passed_on() -> str:
     return f"""\
 client_max_body_size 0;
@@ -111,7 +121,7 @@ proxy_pass http://{INSPECTION};"""
 REQUEST_HEADERS = """\
 proxy_set_header Host $http_host;
 proxy_set_header Connection $plinth_connection;
-proxy_set_header Upgrade $http_upgrade;
+proxy_set_header Upgrade $plinth_upgrade;
 proxy_set_header X-Request-ID $plinth_request_id;"""
 """What both servers set. All others are passed on as they came."""
 
@@ -133,8 +143,6 @@ proxy_set_header X-Forwarded-Prefix "";"""
 
 def _tls_settings() -> str:
     return f"""\
-http2 on;
-http2_max_concurrent_streams {_HTTP2_STREAMS};
 ssl_certificate {RENEWED_FILES_DIRECTORY}/{runtime.CHAIN_FILE};
 ssl_certificate_key {RENEWED_FILES_DIRECTORY}/{runtime.KEY_FILE};
 ssl_protocols TLSv1.2 TLSv1.3;

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SOCKET = "unix:/tmp/inspection"
 _REFUSALS_SOCKET = "unix:/tmp/refusals"
 _HEAD_INSPECTION = "/-/inspected"
+_BLOCKED = "@blocked"
 _BLOCKED_UPLOAD = "@blocked_upload"
 _BLOCKED_HEAD = "@blocked_head"
 _SPARE_SECONDS = 5
@@ -42,9 +43,9 @@ def inspection_servers(settings: WafSettings, routes: tuple[Route, ...]) -> str:
                 "real_ip_header X-Real-IP;",
                 REQUEST_HEADERS,
                 'proxy_set_header X-Real-IP "";',
-                error_pages(BLOCKED.location),
+                error_pages(_BLOCKED),
                 block(f"location = {HEALTH_PATH}", "proxy_pass http://gateway;"),
-                *(_location(route, settings) for route in routes),
+                *(_locations(route, settings) for route in routes),
                 block(
                     "location /",
                     "modsecurity on;",
@@ -52,7 +53,7 @@ def inspection_servers(settings: WafSettings, routes: tuple[Route, ...]) -> str:
                     "proxy_pass http://gateway;",
                 ),
                 block(
-                    f"location {BLOCKED.location}",
+                    f"location {_BLOCKED}",
                     "modsecurity on;",
                     "proxy_pass_request_body off;",
                     'proxy_set_header Content-Length "";',
@@ -73,9 +74,16 @@ def inspection_servers(settings: WafSettings, routes: tuple[Route, ...]) -> str:
     )
 
 
-def _location(route: Route, settings: WafSettings) -> str:
+def _locations(route: Route, settings: WafSettings) -> str:
+    """With and without a trailing slash: where one alone is known, nginx redirects to it."""
+    return "\n".join(
+        _location(match, route, settings) for match in (f"= {route.prefix}", f"^~ {route.prefix}/")
+    )
+
+
+def _location(match: str, route: Route, settings: WafSettings) -> str:
     return block(
-        f"location ^~ {route.prefix}/",
+        f"location {match}",
         f"client_max_body_size {route.body_limit_bytes};",
         _streamed_body(route, settings) if route.streams_body else "modsecurity on;",
         f"proxy_read_timeout {milliseconds(route.timeout_seconds + _SPARE_SECONDS)};"

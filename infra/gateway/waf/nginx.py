@@ -88,9 +88,17 @@ def _known_by(settings: WafSettings) -> str:
     return "\n".join(
         [
             choice(
+                "$request_id",
+                "$plinth_uuid",
+                (
+                    '"~^(?<i>.{8})(?<j>.{4})(?<k>.{4})(?<l>.{4})(?<m>.{12})$"',
+                    "$i-$j-$k-$l-$m",
+                ),
+            ),
+            choice(
                 "$http_x_request_id",
                 "$plinth_request_id",
-                ("default", "$request_id"),
+                ("default", "$plinth_uuid"),
                 ('"~^[A-Za-z0-9._:-]{1,128}$"', "$http_x_request_id"),
             ),
             choice("$http_origin", "$plinth_origin", ("default", '""'), *origins),
@@ -102,7 +110,19 @@ def _known_by(settings: WafSettings) -> str:
                     ("$plinth_varies", "Origin"),
                 )
             ),
-            choice("$http_upgrade", "$plinth_connection", ("default", "upgrade"), ('""', '""')),
+            "# A header Upgrade alone asks for nothing (RFC 9110, section 7.8).",
+            choice(
+                '"$http_connection:$http_upgrade"',
+                "$plinth_connection",
+                ("default", '""'),
+                ('"~*(^|[ ,])upgrade([ ,][^:]*)?:."', "upgrade"),
+            ),
+            choice(
+                "$plinth_connection",
+                "$plinth_upgrade",
+                ("default", '""'),
+                ("upgrade", "$http_upgrade"),
+            ),
         ]
     )
 

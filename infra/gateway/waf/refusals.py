@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from infra.gateway.errors import ERROR_ANSWERS
 from infra.gateway.filters import security_headers
+from infra.gateway.routes import METHODS
 from infra.gateway.waf.blocks import block
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ class Refusal:
     code: str
 
     @property
-    def location(self) -> str:
-        """What `error_page` calls it by."""
-        return f"@{self.name}"
+    def path(self) -> str:
+        """Where nginx looks for it. A named location cannot stand for a request without a path."""
+        return f"/-/refused/{self.name}"
 
     @property
     def body(self) -> str:
@@ -53,6 +54,7 @@ BLOCKED = Refusal("blocked", (403,), 403, "blocked")
 
 OTHERS = (
     Refusal("unreadable", (400, 411, 421, 495, 496, 497, 501), 400, "bad_request"),
+    Refusal("no_such_path", (404,), 404, "not_found"),
     Refusal("no_such_method", (405,), 405, "method_not_allowed"),
     Refusal("too_slow", (408,), 408, "request_timeout"),
     Refusal("body_too_large", (413,), 413, "payload_too_large"),
@@ -70,19 +72,18 @@ def error_pages(blocked: str | None = None) -> str:
     Args:
         blocked: Location that answers what ModSecurity refuses, where it is on.
     """
-    pages = {refusal.location: refusal.replaces for refusal in OTHERS}
-    if blocked:
-        pages[blocked] = BLOCKED.replaces
-    return "\n".join(
-        f"error_page {' '.join(map(str, statuses))} {location};"
-        for location, statuses in pages.items()
-    )
+    pages = [
+        f"error_page {' '.join(map(str, refusal.replaces))} ={refusal.status} {refusal.path};"
+        for refusal in OTHERS
+    ]
+    return "\n".join([*pages, *([f"error_page 403 {blocked};"] if blocked else [])])
 
 
 def refusal_locations(settings: WafSettings) -> str:
     """The locations of all refusals but `BLOCKED`."""
     return "\n".join(
-        block(f"location {refusal.location}", answer(refusal, settings)) for refusal in OTHERS
+        block(f"location = {refusal.path}", "internal;", answer(refusal, settings))
+        for refusal in OTHERS
     )
 
 
@@ -99,6 +100,7 @@ def answer(refusal: Refusal, settings: WafSettings) -> str:
         "Access-Control-Allow-Credentials": "$plinth_credentials",
         "Access-Control-Expose-Headers": "$plinth_exposed",
         "Vary": "$plinth_varies",
+        "Allow": ", ".join(METHODS) if refusal.code == "method_not_allowed" else "",
         "Retry-After": "60" if refusal.code == "rate_limited" else "",
     }
     lines = "\n".join(

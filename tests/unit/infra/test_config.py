@@ -6,6 +6,7 @@ from pydantic import SecretStr
 from infra.config import (
     ConfigurationError,
     StackConfig,
+    Waf,
     check_stack_name,
     load,
     parse,
@@ -86,6 +87,9 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             {"gateway": {"tls": TLS, "public_url": "http://api.example.com"}},
             "gateway.public_url: http://api.example.com is plain HTTP, and gateway.tls is set",
         ),
+        ({"gateway": {"waf": {"level": 1}}}, "gateway.waf.level: no such setting; known here: ano"),
+        ({"gateway": {"waf": {"paranoia_level": 5}}}, "gateway.waf.paranoia_level: input should"),
+        ({"gateway": {"waf": "on"}}, "plinth:gateway.waf: input should be a valid dictionary"),
         ({"gateway": {"tls": {"key": 1}}}, "gateway.tls.key: no such setting; known here: cert"),
     ],
 )
@@ -239,3 +243,11 @@ def test_an_encrypted_password_is_accepted() -> None:
 def test_a_stack_with_a_mail_server_confirms_addresses() -> None:
     values = {"environment": "development", "smtp": {"host": "s", "sender_address": "a@b.example"}}
     assert not parse(values).auth.autoconfirm
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(True, Waf()), (False, None), ({"paranoia_level": 2}, Waf(paranoia_level=2))],
+)
+def test_a_firewall_is_a_switch_or_a_section(value: object, expected: Waf | None) -> None:
+    assert parse(DEVELOPMENT | {"gateway": {"waf": value}}).gateway.waf == expected
