@@ -127,7 +127,7 @@ access_log off;
 empty_gif;"""
     return "\n".join(
         [
-            block(f"location {_BLOCKED_UPLOAD}", answer(BLOCKED, settings)),
+            block(f"location {_BLOCKED_UPLOAD}", "access_log off;", answer(BLOCKED, settings)),
             block(f"location = {_HEAD_INSPECTION}", inspection, f"error_page 403 {_BLOCKED_HEAD};"),
             block(f"location {_BLOCKED_HEAD}", inspection),
         ]
