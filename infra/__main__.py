@@ -16,6 +16,7 @@ from infra.container import Site
 from infra.context import Context
 from infra.gateway import certificates as certificate_files
 from infra.gateway import component as gateway
+from infra.gateway.waf import component as firewall
 from infra.services import auth, certificates, mail, rest
 
 
@@ -38,8 +39,10 @@ def declare(stack: str, settings: config.StackConfig) -> None:
     issuer = certificates.declare(context, settings.acme) if settings.acme else None
     if issuer:
         services.append(issuer)
-    entry = gateway.declare(context, certificate, issuer)
-    components = [*data.components, *services, entry]
+    entry = [gateway.declare(context, certificate, issuer)]
+    if settings.gateway.waf:
+        entry.append(firewall.declare(context, settings.gateway.waf, certificate, entry[0]))
+    components = [*data.components, *services, *entry]
     monitor = observability.declare(context, components)
     outputs.export(context, data, [*components, *monitor])
 

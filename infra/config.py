@@ -17,6 +17,7 @@ from cryptography import x509
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -287,6 +288,34 @@ class Tls(Section):
         return self
 
 
+class Waf(Section):
+    """ModSecurity with the OWASP core rule set in front of the gateway."""
+
+    paranoia_level: Annotated[int, Field(ge=1, le=4)] = 1
+    """Which rules are used. From 2 on they refuse more that is harmless; the platform's own
+    requests were tried at 1."""
+
+    anomaly_threshold: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Score from which a request is refused. One rule that is sure of an attack gives 5."""
+
+    disabled_rules: tuple[Annotated[int, Field(ge=900_000, le=999_999)], ...] = ()
+    """Rules that refuse what an application needs, by the number that the firewall's log names."""
+
+
+def _switched(value: object) -> object:
+    match value:
+        case True:
+            return {}
+        case False:
+            return None
+        case _:
+            return value
+
+
+def _or_switch(schema: dict[str, Any]) -> None:
+    schema["anyOf"].insert(0, {"type": "boolean"})
+
+
 class Gateway(Section):
     """The one entry to the environment."""
 
@@ -308,6 +337,11 @@ class Gateway(Section):
     tls: Tls | None = None
     """Certificate, for a gateway that speaks HTTPS itself."""
 
+    waf: Annotated[Waf | None, BeforeValidator(_switched), Field(json_schema_extra=_or_switch)] = (
+        None
+    )
+    """A web application firewall in front of the gateway: `true`, or a section."""
+
     cors_origins: tuple[Origin, ...] = ()
     """Browser origins that may call the API. There is no wildcard: requests carry credentials."""
 
@@ -320,6 +354,15 @@ class Gateway(Section):
 
     rate_limit_per_minute: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = {}
     """Requests per minute and client address by route name, where the default does not fit."""
+
+    @model_validator(mode="after")
+    def _firewall_takes_the_certificate(self) -> Self:
+        if self.waf and self.tls and self.tls.acme:
+            raise ValueError(
+                "tls.acme does not work with waf, which does not lead the directory to its proof; "
+                "set tls.certificate_file and tls.key_file, or leave waf out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _engine_takes_the_certificate(self) -> Self:

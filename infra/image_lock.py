@@ -73,6 +73,7 @@ def own_images(config: StackConfig) -> list[str]:
         "certificates": config.acme is not None,
         "mail": config.mail.enabled,
         "prometheus": config.observability.enabled,
+        "waf": config.gateway.waf is not None,
     }
     return sorted(
         entry.build.name

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Published(Parameters):
     """Parameters of `only-gateway-published`."""
 
-    components: tuple[str, ...] = ("gateway",)
+    components: tuple[str, ...] = ("gateway", "waf")
     """Components that may be published on any address."""
 
 
@@ -31,7 +31,10 @@ def _is_loopback(address: object) -> bool:
 
 
 def published_ports(subject: Subject[Published]) -> Iterator[Violation]:
-    """Only the gateway publishes a port beyond loopback, and nothing publishes all its ports."""
+    """Only the gateway or the firewall in front of it publishes a port beyond loopback.
+
+    Nothing publishes all its ports.
+    """
     properties = subject.properties
     if given(properties, "publishAllPorts") is True:
         yield Violation(

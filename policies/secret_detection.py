@@ -57,6 +57,8 @@ _PUBLIC_PARTS = re.compile(
 )
 _TOKEN = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _SEPARATOR = re.compile(r"[+/_-]")
+_WORDS_TOGETHER = re.compile(r"(?:[A-Z][a-z]+)+")
+_SHORTEST_MEAN_WORD = 4
 _HEXADECIMAL = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 _ASSIGNMENT = re.compile(
     r"""(?mx)
@@ -110,6 +112,10 @@ def _looks_random(token: str) -> bool:
     """
     if max(map(len, _SEPARATOR.split(token.rstrip("=")))) <= _LONGEST_WORD:
         return False
+    if _WORDS_TOGETHER.fullmatch(token):
+        words = sum(map(str.isupper, token))
+        if len(token) / words >= _SHORTEST_MEAN_WORD:
+            return False
     entropy = -sum(
         count / len(token) * math.log2(count / len(token)) for count in Counter(token).values()
     )

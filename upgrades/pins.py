@@ -24,7 +24,7 @@ DEBIAN_NOTES = "https://www.debian.org/releases/stable/releasenotes"
 _WHOLE_VERSION = 99
 
 _PATTERNS: dict[Index, str] = {
-    "debian": r"^ARG VERSION=(\S+)",
+    "debian": r"(?:^ARG VERSION=|{package} \(>= )([^\s)]+)",
     "go": r"^\s*{package} (v\S+)",
     "npm": r"^ARG VERSION=(\S+)",
     "pypi": r"^{package}==(\S+)",

@@ -29,7 +29,7 @@ from infra.watch import Metrics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.config import StackConfig
+    from infra.config import Gateway, StackConfig
     from infra.context import Context
     from infra.credentials import KeyMaterial
     from infra.gateway.certificates import Certificate
@@ -44,19 +44,14 @@ HTTPS_PORT = 443
 def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     """What the rendering depends on, from the stack's configuration and keys."""
     gateway = config.gateway
-    public = urlsplit(config.public_url)
-    tls = Tls(
-        public_host=_host(public),
-        public_port=public.port or HTTPS_PORT,
-        challenges=config.acme is not None,
-    )
     return GatewaySettings(
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
         metrics_port=METRICS_PORT,
         profiles=PROFILES,
-        tls=tls if gateway.tls else None,
-        secure=public.scheme == "https",
+        # With a firewall in front it is the firewall that clients speak TLS to.
+        tls=None if gateway.waf else tls(config),
+        secure=is_secure(config),
         api_keys=tuple(
             ApiKey(value=SecretStr(key.value), role=key.role, token=SecretStr(key.token))
             for key in keys.api_keys
@@ -64,11 +59,33 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
         jwks=SecretStr(keys.public_key_set),
         issuer=auth.issuer(config.public_url),
         cors_origins=gateway.cors_origins,
-        trusted_proxies=gateway.trusted_proxies,
+        trusted_proxies=_trusted_proxies(gateway),
         rate_limits=gateway.rate_limits,
         rate_limit_per_minute=gateway.rate_limit_per_minute,
         rest_openapi=config.rest.openapi,
     )
+
+
+def tls(config: StackConfig) -> Tls | None:
+    """Where clients find the component that ends TLS; None where the stack speaks plain HTTP."""
+    if not config.gateway.tls:
+        return None
+    public = urlsplit(config.public_url)
+    return Tls(
+        public_host=_host(public),
+        public_port=public.port or HTTPS_PORT,
+        challenges=config.acme is not None,
+    )
+
+
+def is_secure(config: StackConfig) -> bool:
+    """Whether clients come by HTTPS, to the stack or to a proxy in front of it."""
+    return urlsplit(config.public_url).scheme == "https"
+
+
+def _trusted_proxies(config: Gateway) -> int:
+    """How many stand in front of the gateway: a firewall of the stack is one more."""
+    return config.trusted_proxies + (1 if config.waf else 0)
 
 
 def _host(url: SplitResult) -> str:
@@ -76,12 +93,21 @@ def _host(url: SplitResult) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def published_ports(config: Gateway) -> list[PublishedPort]:
+    """What the host publishes of the component that clients reach."""
+    ports = [PublishedPort(PORT, config.port, config.bind_address)]
+    if config.tls and config.tls.redirect_port:
+        ports.append(PublishedPort(REDIRECT_PORT, config.tls.redirect_port, config.bind_address))
+    return ports
+
+
 def declare(
     context: Context, certificate: Certificate | None, issuer: ContainerService | None
 ) -> ContainerService:
     """Declare the gateway.
 
-    It does not wait for what stands behind it: until a component answers, its route says 503.
+    It does not wait for what stands behind it: until a component answers, its route says 503. With
+    a firewall in front (`infra.gateway.waf`) it speaks plain HTTP and publishes nothing.
 
     Args:
         context: The environment.
@@ -90,14 +116,13 @@ def declare(
             gateway speaks plain HTTP.
     """
     gateway = context.config.gateway
-    ports = [PublishedPort(PORT, gateway.port, gateway.bind_address)]
-    if gateway.tls and gateway.tls.redirect_port:
-        ports.append(PublishedPort(REDIRECT_PORT, gateway.tls.redirect_port, gateway.bind_address))
+    if gateway.waf:
+        certificate = None
+    ports = [] if gateway.waf else published_ports(gateway)
     rendered_from = context.keys.apply(lambda keys: settings(context.config, keys))
     if gateway.engine == kong.ENGINE:
-        spec = kong.container(
-            context, rendered_from, _kong_node(context.config), certificate, ports
-        )
+        node = _kong_node(context.config, tls=certificate is not None)
+        spec = kong.container(context, rendered_from, node, certificate, ports)
     else:
         spec = _envoy(context, rendered_from, certificate, issuer, ports)
     # There is a certificate when the issuer is healthy, self-signed at first.
@@ -119,7 +144,7 @@ def _envoy(
         files={
             runtime.CONFIGURATION_FILE: rendered_from.apply(render),
             runtime.START_FILE: runtime.START_SCRIPT,
-            **({runtime.SECRET_FILE: secret_file()} if context.config.gateway.tls else {}),
+            **({runtime.SECRET_FILE: secret_file()} if certificate or issuer else {}),
         },
         renewed_files={
             runtime.CHAIN_FILE: certificate.chain,
@@ -138,15 +163,15 @@ def _envoy(
     )
 
 
-def _kong_node(config: StackConfig) -> Node:
+def _kong_node(config: StackConfig, *, tls: bool) -> Node:
     return Node(
         routes=enabled_routes(PROFILES, config.rest.openapi),
         client_limits=ClientLimits(),
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
         metrics_port=METRICS_PORT,
-        trusted_proxies=config.gateway.trusted_proxies,
-        tls=config.gateway.tls is not None,
+        trusted_proxies=_trusted_proxies(config.gateway),
+        tls=tls,
     )
 
 

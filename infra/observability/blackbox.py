@@ -51,7 +51,7 @@ def networks(probed: Iterable[Sequence[str]]) -> tuple[str, ...]:
     Args:
         probed: The networks of each probed component.
     """
-    needed = {"data" if "data" in names else "backend" for names in probed}
+    needed = {"data" if "data" in names else names[0] for names in probed}
     return tuple(sorted(needed)) or ("data",)
 
 

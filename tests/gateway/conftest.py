@@ -1,7 +1,8 @@
 """A real Envoy with the rendered configuration, in front of a small echoing HTTP server.
 
 Envoy runs from the catalogue's image, or, where the environment variable PLINTH_ENVOY names an
-Envoy binary, as a process of the host.
+Envoy binary, as a process of the host. Where PLINTH_WAF is set, a firewall stands before every
+gateway, and the tests speak to that.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from infra.gateway.envoy import render
 from infra.gateway.overload import MEMORY_MEBIBYTES
 from infra.gateway.routes import MEBIBYTE, ROUTES, Route
 from infra.gateway.settings import ApiKey, GatewaySettings, Upstream
+
+from .container import RunningContainer, run_docker, started
+from .firewall import in_front_of
 
 if TYPE_CHECKING:
     import ssl
@@ -231,16 +235,6 @@ class Gateway:
         return self.settings.api_keys[position].token.get_secret_value()
 
 
-@dataclass(frozen=True)
-class RunningContainer:
-    """A started gateway, whatever runs it."""
-
-    identifier: str
-    port: int
-    read_log: Callable[[], str]
-    stop: Callable[[], None]
-
-
 @pytest.fixture(scope="session")
 def echo() -> Iterator[EchoServer]:
     """What stands behind every route."""
@@ -272,6 +266,7 @@ def start_gateway(
     """Start a gateway with the given settings; all are stopped at the end of the session."""
     stops: list[Callable[[], None]] = []
     binary = os.environ.get("PLINTH_ENVOY")
+    with_firewall = bool(os.environ.get("PLINTH_WAF"))
 
     def start(
         *,
@@ -285,20 +280,21 @@ def start_gateway(
         names = ("listen_port", "admin_port", "metrics_port")
         ports = {name: _free_port() for name in names} if binary else {}
         upstream = Upstream(host=upstream_host, port=echo.server_address[1])
+        fields = {
+            **default_settings(),
+            **ports,
+            "upstreams": {
+                "auth": upstream,
+                "rest": upstream,
+                "narrow": upstream,
+                "down": Upstream(host="127.0.0.1", port=1),
+                "twin": Upstream(host="127.0.0.1", port=1),
+                **upstreams,
+            },
+            **changes,
+        }
         settings = GatewaySettings(
-            **{
-                **default_settings(),
-                **ports,
-                "upstreams": {
-                    "auth": upstream,
-                    "rest": upstream,
-                    "narrow": upstream,
-                    "down": Upstream(host="127.0.0.1", port=1),
-                    "twin": Upstream(host="127.0.0.1", port=1),
-                    **upstreams,
-                },
-                **changes,
-            }
+            **{**fields, "trusted_proxies": fields["trusted_proxies"] + with_firewall}
         )
         (folder / runtime.CONFIGURATION_FILE).write_text(render(settings, TEST_ROUTES))
         shutil.copy(Path(runtime.__file__).with_name(runtime.START_FILE), folder)
@@ -307,6 +303,9 @@ def start_gateway(
         else:
             image = request.getfixturevalue("gateway_image")
             running = start_container(image, folder, settings, hosts)
+        if with_firewall:
+            stops.append(running.stop)
+            running = in_front_of(running, tmp_path_factory.mktemp("firewall"), fields, TEST_ROUTES)
         stops.append(running.stop)
         wait_until_it_answers(running.port, running.read_log)
         return Gateway(running.port, settings, running.read_log)
@@ -455,7 +454,7 @@ def start_container(
     """
     for file in folder.iterdir():
         file.chmod(0o644)
-    container = _docker(
+    container = run_docker(
         "run", "--detach", "--init", "--read-only", "--cap-drop=ALL", "--user=101:101",
         "--tmpfs=/tmp:rw,size=64m",
         "--security-opt=no-new-privileges:true", f"--memory={MEMORY_MEBIBYTES}m",
@@ -470,29 +469,7 @@ def start_container(
         ),
     )  # fmt: skip
 
-    def read_log() -> str:
-        output = subprocess.run(
-            ["docker", "logs", container], check=True, capture_output=True, text=True
-        )
-        return output.stdout + output.stderr
-
-    def stop() -> None:
-        _docker("rm", "--force", "--volumes", container)
-
-    published = _docker("port", container, str(settings.listen_port))
-    port = int(published.splitlines()[0].rsplit(":", 1)[1])
-    return RunningContainer(container, port, read_log, stop)
-
-
-def address_of(container: RunningContainer) -> str:
-    """A container's address in the engine's own network."""
-    return _docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier)
-
-
-def _docker(*arguments: str) -> str:
-    return subprocess.run(
-        ["docker", *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return started(container, settings.listen_port)
 
 
 def wait_until_it_answers(

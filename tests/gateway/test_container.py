@@ -17,13 +17,15 @@ from infra.gateway import runtime
 from infra.gateway.envoy import render
 from infra.gateway.settings import GatewaySettings, Upstream
 
-from .conftest import address_of, default_settings, start_container, wait_until_it_answers
+from .conftest import default_settings, start_container, wait_until_it_answers
+from .container import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .conftest import EchoServer, RunningContainer
+    from .conftest import EchoServer
+    from .container import RunningContainer
 
 pytestmark = pytest.mark.engine
 

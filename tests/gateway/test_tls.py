@@ -22,18 +22,19 @@ from infra.gateway.tls import secret_file
 from tests.certificates import self_signed
 
 from .conftest import (
-    address_of,
     default_settings,
     read_answer,
     start_container,
     wait_until_it_answers,
 )
+from .container import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .conftest import EchoServer, RunningContainer
+    from .conftest import EchoServer
+    from .container import RunningContainer
 
 pytestmark = pytest.mark.engine
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.catalog import CATALOG
-from infra.config import ConfigurationError
 from infra.container import (
     FILES_DIRECTORY,
     RENEWED_FILES_DIRECTORY,
@@ -59,15 +58,7 @@ def container(
         node: What is not in that file.
         certificate: What it shows clients; None for plain HTTP.
         ports: What the host publishes.
-
-    Raises:
-        ConfigurationError: The gateway speaks TLS, and nobody gave it a certificate.
     """
-    if node.tls and certificate is None:
-        raise ConfigurationError(
-            "plinth:gateway.engine: kong takes its certificate from files; set "
-            "gateway.tls.certificate_file and key_file, or engine: envoy"
-        )
     start = ("bash", f"{FILES_DIRECTORY}/{START_FILE}", RENEWED_FILES_DIRECTORY, *_RUN)
     return ContainerSpec(
         component="gateway",

@@ -7,6 +7,7 @@ from infra.config import (
     PROVIDERS_WITH_KNOWN_URL,
     ConfigurationError,
     StackConfig,
+    Waf,
     check_stack_name,
     load,
     parse,
@@ -30,12 +31,11 @@ def with_acme(tls: dict[str, object] | None = None, **acme: object) -> dict[str,
     return {"gateway": {"port": 443, "public_url": "https://api.example.com", "tls": settings}}
 
 
-def kong_with_acme() -> dict[str, object]:
-    """The same with a gateway that takes certificates from files only."""
-    settings = with_acme()
-    gateway = settings["gateway"]
-    assert isinstance(gateway, dict)
-    return {"gateway": gateway | {"engine": "kong"}}
+def with_acme_and(**gateway: object) -> dict[str, object]:
+    """The same with further settings of the gateway."""
+    issued = with_acme()["gateway"]
+    assert isinstance(issued, dict)
+    return {"gateway": issued | gateway}
 
 
 PRODUCTION: dict[str, object] = {
@@ -135,7 +135,8 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             with_acme(terms_agreed=False),
             "gateway.tls.acme: terms_agreed is not true; read the directory's terms of service",
         ),
-        (kong_with_acme(), "gateway: tls.acme does not work with engine kong, which does not lead"),
+        (with_acme_and(engine="kong"), "gateway: tls.acme does not work with engine kong, which"),
+        (with_acme_and(waf=True), "gateway: tls.acme does not work with waf, which does not lead"),
         (
             with_acme(domains=["www.example.com"]),
             "gateway.tls.acme.domains: api.example.com of gateway.public_url is not among them",
@@ -181,6 +182,9 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             {"auth": {"autoconfirm": True, "providers": {"email": PROVIDER}}},
             "must be the name of a provider",
         ),
+        ({"gateway": {"waf": {"level": 1}}}, "gateway.waf.level: no such setting; known here: ano"),
+        ({"gateway": {"waf": {"paranoia_level": 5}}}, "gateway.waf.paranoia_level: input should"),
+        ({"gateway": {"waf": "on"}}, "plinth:gateway.waf: input should be a valid dictionary"),
     ],
 )
 def test_a_mistake_is_named_with_its_path(values: dict[str, object], message: str) -> None:
@@ -360,3 +364,11 @@ def test_a_providers_secret_in_clear_is_refused() -> None:
 
 def test_providers_that_need_no_url_are_those_that_auth_finds() -> None:
     assert set(PROVIDERS_WITH_KNOWN_URL) == set(DEFAULT_URLS)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(True, Waf()), (False, None), ({"paranoia_level": 2}, Waf(paranoia_level=2))],
+)
+def test_a_firewall_is_a_switch_or_a_section(value: object, expected: Waf | None) -> None:
+    assert parse(DEVELOPMENT | {"gateway": {"waf": value}}).gateway.waf == expected

@@ -364,10 +364,16 @@ def test_auth_limits_no_requests_by_address_in_development() -> None:
 
 
 @pytest.fixture
-def with_certificate(tmp_path: Path) -> Callable[[str], Recorder]:
+def with_certificate(with_certificate_and: Callable[..., Recorder]) -> Callable[[str], Recorder]:
     """Run the program with a certificate of the given subject."""
+    return lambda subject: with_certificate_and(subject=subject)
 
-    def run(subject: str) -> Recorder:
+
+@pytest.fixture
+def with_certificate_and(tmp_path: Path) -> Callable[..., Recorder]:
+    """Run the program with a certificate and further settings of the gateway."""
+
+    def run(*, subject: str = "a", **gateway: object) -> Recorder:
         chain, key = self_signed(subject)
         (tmp_path / "chain.pem").write_text(chain)
         (tmp_path / "key.pem").write_text(key)
@@ -376,7 +382,8 @@ def with_certificate(tmp_path: Path) -> Callable[[str], Recorder]:
             "key_file": str(tmp_path / "key.pem"),
             "redirect_port": 8080,
         }
-        return run_program("dev", {**DEVELOPMENT, "plinth:gateway": {"port": 8443, "tls": tls}})
+        section = {"port": 8443, "tls": tls, **gateway}
+        return run_program("dev", {**DEVELOPMENT, "plinth:gateway": section})
 
     return run
 
@@ -492,3 +499,41 @@ def test_the_component_takes_what_the_stack_tells_it(
         monkeypatch.setenv(*entry.split("=", 1))
     settings = load_settings(CertificatesSettings)
     assert (settings.names, settings.external_account_id) == (("api.example.com",), "kid")
+
+
+@pytest.fixture
+def with_firewall(with_certificate_and: Callable[..., Recorder]) -> dict[str, dict[str, Any]]:
+    """Containers of a stack that speaks HTTPS through a firewall."""
+    return with_certificate_and(waf=True).resources[CONTAINER]
+
+
+def test_a_firewall_publishes_what_the_gateway_then_does_not(
+    with_firewall: dict[str, dict[str, Any]],
+) -> None:
+    ports = [(port["internal"], port["external"]) for port in with_firewall["waf"]["ports"]]
+    assert (ports, with_firewall["gateway"].get("ports")) == ([(8000, 8443), (8001, 8080)], None)
+
+
+def test_a_firewall_is_shown_the_key_and_the_gateway_is_not(
+    with_firewall: dict[str, dict[str, Any]],
+) -> None:
+    assert {"waf-renewed-files"} == {
+        name for name in with_firewall if name.endswith("-renewed-files")
+    }
+
+
+def test_a_firewall_reaches_nothing_but_the_gateway(
+    with_firewall: dict[str, dict[str, Any]],
+) -> None:
+    networks = [network["name"] for network in with_firewall["waf"]["networksAdvanced"]]
+    assert networks == ["plinth-dev-edge"]
+
+
+@pytest.mark.parametrize(("waf", "trusted"), [(False, 2), (True, 3)])
+def test_a_gateway_behind_a_firewall_trusts_one_proxy_more(
+    with_certificate_and: Callable[..., Recorder], *, waf: bool, trusted: int
+) -> None:
+    containers = with_certificate_and(waf=waf, trusted_proxies=2).resources[CONTAINER]
+    uploads = containers["gateway-files"]["uploads"]
+    (configuration,) = [file for file in uploads if file["file"].endswith("envoy.yaml")]
+    assert f"xff_num_trusted_hops: {trusted}\n" in configuration["content"]

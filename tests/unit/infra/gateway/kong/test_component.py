@@ -8,12 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pulumi
 import pytest
 import yaml
 
 from infra.catalog import CATALOG
-from infra.gateway import certificates
 from infra.gateway.kong import component
 from infra.gateway.kong.plugins import ALL
 from tests.certificates import self_signed
@@ -149,14 +147,6 @@ def test_kong_speaks_tls(with_tls: Containers, name: str, value: str) -> None:
 def test_both_ports_are_published(with_tls: Containers) -> None:
     ports = [(port["internal"], port["external"]) for port in with_tls["gateway"]["ports"]]
     assert ports == [(8000, 8443), (8001, 8080)]
-
-
-def test_tls_without_a_certificate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    # As where something else than a file is to give it.
-    monkeypatch.setattr(certificates, "read", lambda _config: None)
-    tls = {"certificate_file": "chain.pem", "key_file": "key.pem"}
-    with pytest.raises(pulumi.RunError, match="engine: kong takes its certificate from files"):
-        containers(tls=tls)
 
 
 def test_envoy_is_what_runs_by_default() -> None:

@@ -1,0 +1,56 @@
+"""What the firewall's container runs: nginx under a script that follows what changes around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
+
+CONFIGURATION_FILE = "nginx.conf"
+RULES_FILE = "rules.conf"
+START_FILE = "start.sh"
+AUDIT_FILE = "audit.jq"
+STREAMED_FILE = "streamed.conf"
+CHAIN_FILE = "chain.pem"
+KEY_FILE = "key.pem"
+
+AUDIT_PIPE = "/tmp/audit"  # noqa: S108 - the container's own, in memory
+PROCESS_FILE = "/tmp/nginx.pid"  # noqa: S108 - as above
+
+DRAIN_SECONDS = 20
+"""How long requests that are under way may take to end after a stop."""
+
+STOP_GRACE_SECONDS = DRAIN_SECONDS + 10
+
+_HERE = Path(__file__).parent
+
+
+EXCLUSION_FILES = ("platform.conf", "rest.conf", "auth.conf")
+"""What is taken out of the rules, in the order in which it is read."""
+
+
+def fixed_files() -> dict[str, str]:
+    """Content of the files that are the same for every environment, by file name."""
+    files = [
+        _HERE / START_FILE,
+        _HERE / AUDIT_FILE,
+        *(_HERE / "exclusions" / name for name in (*EXCLUSION_FILES, STREAMED_FILE)),
+    ]
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
+
+
+def command(gateway_host: str, *, tls: bool = False) -> list[str]:
+    """Command of the container.
+
+    Args:
+        gateway_host: Name of the gateway, whose address is followed.
+        tls: Whether a certificate is followed as well.
+    """
+    return [
+        "bash",
+        f"{FILES_DIRECTORY}/{START_FILE}",
+        FILES_DIRECTORY,
+        gateway_host,
+        str(DRAIN_SECONDS),
+        *([RENEWED_FILES_DIRECTORY] if tls else []),
+    ]
