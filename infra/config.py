@@ -925,7 +925,8 @@ class StackConfig(Section):
         host = urlsplit(self.public_url).hostname
         if self.acme and host not in self.acme.domains:
             raise ValueError(
-                f"gateway.tls.acme.domains: {host} of gateway.public_url is not among them; add it"
+                f"gateway.tls.acme.domains: {host} is not among them, the host of "
+                "gateway.public_url; set one or the other"
             )
         return self
 

@@ -69,14 +69,15 @@ class Renewal:
         pair = self.show_something()
         due = self._due(pair)
         if due > self.now():
+            self._failure = None
             return schedule.wait(self.now(), due)
         issued = self.directory.order(self.names)
         self.folder.write(issued)
-        self._failure, self._in_a_row = None, 0
+        self._failure = None
         self.measurements.show(issued)
         self.measurements.count("issued")
         logger.info("issued", names=self.names, expires=issued.expires.isoformat())
-        return schedule.wait(self.now(), self._due(issued))
+        return schedule.wait(self.now(), self._due(issued), schedule.REST_AFTER_ISSUE)
 
     async def check(self) -> None:
         """Say whether all is well, for the readiness answer.

@@ -14,6 +14,11 @@ or something else went wrong, such as a full disk."""
 CHECK_INTERVAL = timedelta(days=1)
 _JITTER = 0.1
 _SHORTEST_WAIT = timedelta(seconds=1)
+
+REST_AFTER_ISSUE = timedelta(hours=1)
+"""Whatever a directory suggests: one that wants everything renewed at once, always, would be asked
+without end."""
+
 _RENEWED_LIFETIME = 1 / 3
 _LARGEST_RENEWED_LIFETIME = 2 / 3
 
@@ -62,9 +67,9 @@ def renewal_time(
     return min(due, expires - min(before, lifetime * _LARGEST_RENEWED_LIFETIME))
 
 
-def wait(now: datetime, due: datetime) -> timedelta:
+def wait(now: datetime, due: datetime, at_least: timedelta = _SHORTEST_WAIT) -> timedelta:
     """How long to rest before the next look: until `due`, and no longer than about a day."""
-    return max(_SHORTEST_WAIT, min(due - now, _spread(CHECK_INTERVAL)))
+    return max(at_least, min(due - now, _spread(CHECK_INTERVAL)))
 
 
 def back_off(failure: Failure, in_a_row: int) -> timedelta:

@@ -63,9 +63,13 @@ def directory(entrance: Entrance, tmp_path_factory: pytest.TempPathFactory) -> I
 def binding_directory(
     entrance: Entrance, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AcmeServer]:
-    """Asks for an external account."""
+    """Asks for an external account, and issues for a minute at a time."""
     with acme_server(tmp_path_factory.mktemp("binding"), http_port=entrance.port) as server:
-        server.start(externalAccountBindingRequired=True, externalAccountMACKeys=EXTERNAL)
+        server.start(
+            externalAccountBindingRequired=True,
+            externalAccountMACKeys=EXTERNAL,
+            profiles={"default": {"description": "short", "validityPeriod": 60}},
+        )
         yield server
 
 
@@ -233,6 +237,13 @@ def test_external_account(
     service = serve(tmp_path, binding_directory, **variables(EXTERNAL))
     service.look()
     assert service.shown.origin == binding_directory.directory_url
+
+
+def test_directory_is_not_asked_without_end(
+    tmp_path: Path, binding_directory: AcmeServer, serve: Callable[..., Service]
+) -> None:
+    service = serve(tmp_path, binding_directory, **variables(EXTERNAL))
+    assert service.look() == timedelta(hours=1)
 
 
 async def test_directory_that_is_not_trusted(

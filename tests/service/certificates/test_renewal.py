@@ -78,6 +78,14 @@ async def test_failure_is_told_by_the_readiness_answer(service: Service) -> None
         await service.renewal.check()
 
 
+async def test_failure_is_forgotten_when_nothing_is_due(service: Service) -> None:
+    service.look()
+    issued = replace(self_signed(NAMES, datetime.now(UTC)), origin=service.renewal.directory_url)
+    service.folder.write(issued)
+    service.look()
+    await service.renewal.check()
+
+
 def test_failure_is_counted(service: Service) -> None:
     service.look()
     assert service.reports('plinth_certificate_orders_total{outcome="unreachable"} 1.0')

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.certificates.schedule import Failure, back_off, renewal_time, wait
+from services.certificates.schedule import REST_AFTER_ISSUE, Failure, back_off, renewal_time, wait
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -50,6 +50,10 @@ def test_next_look_is_when_it_is_due_or_a_day_later(
     due_in: timedelta, shortest: timedelta, longest: timedelta
 ) -> None:
     assert shortest <= wait(NOW, NOW + due_in) <= longest
+
+
+def test_new_certificate_is_not_renewed_at_once_whatever_is_suggested() -> None:
+    assert wait(NOW, NOW - DAY, REST_AFTER_ISSUE) == REST_AFTER_ISSUE
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
         (with_acme_and(waf=True), "gateway: tls.acme does not work with waf, which does not lead"),
         (
             with_acme(domains=["www.example.com"]),
-            "gateway.tls.acme.domains: api.example.com of gateway.public_url is not among them",
+            "gateway.tls.acme.domains: api.example.com is not among them, the host of gateway.pub",
         ),
         (with_acme(domains=[]), "gateway.tls.acme.domains: tuple should have at least 1 item"),
         (

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.gateway import filters
 from infra.gateway.envoy import render
 from infra.gateway.routes import MEBIBYTE, ROUTES
-from infra.gateway.settings import GatewaySettings, Upstream
+from infra.gateway.settings import GatewaySettings, Tls, Upstream
 
 CHAIN = [
     filters.CORS,
@@ -143,3 +144,23 @@ def test_component_takes_as_many_requests_as_its_first_route_says(
 def test_disabled_profile_has_no_route(fields: dict[str, Any]) -> None:
     text = render(GatewaySettings(**fields, profiles=frozenset()))
     assert "/rest/v1" not in text
+
+
+@pytest.mark.parametrize("challenges", [True, False])
+def test_certificates_are_a_cluster_only_where_a_directory_asks(
+    fields: dict[str, Any], *, challenges: bool
+) -> None:
+    tls = Tls(public_host="api.example.com", public_port=443, challenges=challenges)
+    resources = yaml.safe_load(render(GatewaySettings(**fields, tls=tls)))["static_resources"]
+    names = [cluster["name"] for cluster in resources["clusters"]]
+    assert ("certificates" in names) is challenges
+
+
+def test_challenges_are_looked_for_before_the_redirect(fields: dict[str, Any]) -> None:
+    tls = Tls(public_host="api.example.com", public_port=443, challenges=True)
+    redirect = yaml.safe_load(render(GatewaySettings(**fields, tls=tls)))["static_resources"][
+        "listeners"
+    ][-1]
+    manager = redirect["filter_chains"][0]["filters"][0]["typed_config"]
+    routes = manager["route_config"]["virtual_hosts"][0]["routes"]
+    assert [next(iter(route["match"])) for route in routes] == ["safe_regex", "prefix"]
