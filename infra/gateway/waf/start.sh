@@ -25,8 +25,6 @@ certificate() { [[ -z $renewed ]] || cat "$renewed/chain.pem" "$renewed/key.pem"
 while ! current=$(address) || [[ -z $current ]]; do sleep 0.5; done
 shown=$(certificate)
 
-run() { nginx -e stderr -c "$files/nginx.conf" "$@"; }
-
 # A pair that does not fit, as when only one of the files has been written, is refused, and nginx
 # goes on with what it has.
 follow() {
@@ -35,28 +33,26 @@ follow() {
     next=$(address)
     if [[ -n $next && $next != "$current" ]] || [[ $(certificate) != "$shown" ]]; then
       current=${next:-$current} shown=$(certificate)
-      run -s reload
+      kill -HUP "$nginx"
     fi
   done
 }
 
 drain() {
   trap '' TERM INT
+  stopping=yes
   kill -QUIT "$nginx"
-  for ((waited = 0; waited < drain_seconds * 10; waited++)); do
-    kill -0 "$nginx" 2>/dev/null || break
-    sleep 0.1
-  done
-  kill -TERM "$nginx" 2>/dev/null
+  { sleep "$drain_seconds" && kill -TERM "$nginx"; } 2>/dev/null &
 }
 
-run -g 'daemon off;' &
-nginx=$!
+nginx -e stderr -c "$files/nginx.conf" -g 'daemon off;' &
+nginx=$! stopping=''
 follow &
 trap drain TERM INT
 wait "$nginx"
 status=$?
-if ! kill -0 "$nginx" 2>/dev/null; then
-  exit "$status" # nginx ended by itself, or in the trap.
+if [[ $stopping ]]; then
+  wait "$nginx" # The signal ended the first wait; the trap has told nginx to stop.
+  status=$?
 fi
-wait "$nginx" # The signal ended the first wait; the trap has told nginx to stop.
+exit "$status"
