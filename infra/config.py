@@ -417,7 +417,7 @@ class AuthRateLimits(Section):
     """Limit the requests of each client address by kind, with the numbers below. Default: on in
     production."""
 
-    tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    sign_ins: Annotated[int, Field(ge=1, le=1_000_000)] = 300
     """Sign-ins and refreshes in five minutes."""
 
     verifications: Annotated[int, Field(ge=1, le=1_000_000)] = 30

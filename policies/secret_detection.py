@@ -30,6 +30,9 @@ SETTING_SUFFIXES = (
 )  # fmt: skip
 """Last words that make a name a setting about a secret, not the secret: `PASSWORD_MIN_LENGTH`."""
 
+SETTING_PHRASES = re.compile(r"(?:^|_)rate_limit_")
+"""What makes a name one of a setting, whatever it ends with: `RATE_LIMIT_TOKEN_REFRESH`."""
+
 DIGEST_WORDS = frozenset(
     {"checksum", "commit", "digest", "fingerprint", "hash", "revision", "sha256", "version"}
 )
@@ -89,7 +92,7 @@ def snake_case(name: str) -> str:
 def name_is_secret(name: str) -> bool:
     """Whether a name says that its value is a secret."""
     words = snake_case(name)
-    if words.rsplit("_", maxsplit=1)[-1] in SETTING_SUFFIXES:
+    if words.rsplit("_", maxsplit=1)[-1] in SETTING_SUFFIXES or SETTING_PHRASES.search(words):
         return False
     return SECRET_WORDS.search(words) is not None
 

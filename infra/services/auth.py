@@ -153,7 +153,7 @@ def limits_environment(context: Context) -> dict[str, str]:
         "GOTRUE_RATE_LIMIT_ANONYMOUS_USERS": rates.anonymous_sign_ups,
         "GOTRUE_RATE_LIMIT_EMAIL_SENT": rates.mails,
         "GOTRUE_RATE_LIMIT_OTP": rates.mail_requests,
-        "GOTRUE_RATE_LIMIT_TOKEN_REFRESH": rates.tokens,
+        "GOTRUE_RATE_LIMIT_TOKEN_REFRESH": rates.sign_ins,
         "GOTRUE_RATE_LIMIT_VERIFY": rates.verifications,
         "PLINTH_ATTEMPTS_BY_ACCOUNT": attempts.by_account,
         "PLINTH_ATTEMPTS_BY_ACCOUNT_LONGEST_SECONDS": attempts.by_account_longest_seconds,
@@ -174,7 +174,7 @@ def checks_environment(context: Context) -> dict[str, str]:
         settings |= {
             "GOTRUE_PASSWORD_HIBP_ENABLED": "true",
             "GOTRUE_PASSWORD_HIBP_FAIL_CLOSED": str(breached.refuse_unchecked).lower(),
-            "PLINTH_PASSWORD_HIBP_FOLDER": GIVEN_DIRECTORY,
+            "PLINTH_PASSWORD_HIBP_PATH": GIVEN_DIRECTORY,
         }
     if hook:
         settings |= {

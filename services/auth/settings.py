@@ -89,7 +89,7 @@ class AuthSettings(ServiceSettings):
         default=False, validation_alias="GOTRUE_PASSWORD_HIBP_FAIL_CLOSED"
     )
     # Not one of GoTrue's, which asks haveibeenpwned.com.
-    hibp_folder: Path | None = Field(None, validation_alias="PLINTH_PASSWORD_HIBP_FOLDER")
+    hibp_folder: Path | None = Field(None, validation_alias="PLINTH_PASSWORD_HIBP_PATH")
     refresh_token_reuse_seconds: int = Field(
         10, ge=0, le=3600, validation_alias="GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL"
     )
@@ -307,7 +307,7 @@ class AuthSettings(ServiceSettings):
         try:
             _ = self.breached_passwords
         except ValueError as error:
-            raise ValueError(f"PLINTH_PASSWORD_HIBP_FOLDER: {error}") from None
+            raise ValueError(f"PLINTH_PASSWORD_HIBP_PATH: {error}") from None
         return self
 
     @model_validator(mode="after")

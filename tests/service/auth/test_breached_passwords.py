@@ -136,7 +136,7 @@ def careful(
     write_range(ranges, prefix, f"{suffix}:3")
     settings = {
         "GOTRUE_PASSWORD_HIBP_ENABLED": "true",
-        "PLINTH_PASSWORD_HIBP_FOLDER": str(ranges),
+        "PLINTH_PASSWORD_HIBP_PATH": str(ranges),
     }
     log = tmp_path_factory.mktemp("auth") / "auth.log"
     with running_service(database_environment, log, settings) as running:

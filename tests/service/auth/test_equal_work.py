@@ -33,7 +33,7 @@ _STATEMENT = re.compile(r"LOG:\s+(?:statement|execute [^:]+): (.*)")
 
 
 @pytest.mark.parametrize(
-    "hashed", [HASH, None, "", "no hash"], ids=["hash", "none", "empty", "other"]
+    "hashed", [HASH, None, "", "no hash"], ids=["hash", "nobody", "no password", "no hash"]
 )
 @pytest.mark.parametrize(
     "password", [PASSWORD, "a wrong one", "", "x" * 100], ids=["right", "wrong", "empty", "long"]

@@ -179,11 +179,11 @@ REFUSED_MAILS = {
     ),
     "breached passwords from nowhere": (
         {"GOTRUE_PASSWORD_HIBP_ENABLED": "true"},
-        "PLINTH_PASSWORD_HIBP_FOLDER: is not set",
+        "PLINTH_PASSWORD_HIBP_PATH: is not set",
     ),
     "breached passwords that are not there": (
-        {"GOTRUE_PASSWORD_HIBP_ENABLED": "true", "PLINTH_PASSWORD_HIBP_FOLDER": "/nowhere"},
-        "PLINTH_PASSWORD_HIBP_FOLDER: /nowhere has no readable file 00000",
+        {"GOTRUE_PASSWORD_HIBP_ENABLED": "true", "PLINTH_PASSWORD_HIBP_PATH": "/nowhere"},
+        "PLINTH_PASSWORD_HIBP_PATH: /nowhere has no readable file 00000",
     ),
     "a rate that is none": ({"GOTRUE_RATE_LIMIT_EMAIL_SENT": "0"}, "GOTRUE_RATE_LIMIT_EMAIL_SENT"),
     "a glob that is none": ({"GOTRUE_URI_ALLOW_LIST": "https://[z-a]/"}, "GOTRUE_URI_ALLOW_LIST"),

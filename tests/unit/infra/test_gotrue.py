@@ -13,7 +13,7 @@ import pytest
 
 from infra.config import ConfigurationError, parse
 from infra.services.auth import unused_secret
-from tests.unit.infra.conftest import ROOT, run_program
+from tests.unit.infra.conftest import ROOT, Recorder, run_program
 
 CONTAINER = "docker:index/container:Container"
 REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage"
@@ -105,13 +105,16 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def program() -> Recorder:
+    """The program of a stack that runs GoTrue and sets everything."""
+    return run_program("dev", EVERYTHING, ["plinth:auth", "plinth:smtp"])
+
+
 @pytest.fixture
-def environment() -> dict[str, str]:
-    """What GoTrue is told by a stack that sets everything."""
-    lines = run_program("dev", EVERYTHING, ["plinth:auth", "plinth:smtp"]).resources[CONTAINER][
-        "auth"
-    ]["envs"]
-    return dict(line.split("=", 1) for line in lines)
+def environment(program: Recorder) -> dict[str, str]:
+    """What GoTrue is told."""
+    return dict(line.split("=", 1) for line in program.resources[CONTAINER]["auth"]["envs"])
 
 
 def test_gotrue_is_told_all_that_it_requires(environment: dict[str, str]) -> None:
@@ -138,8 +141,8 @@ def test_the_own_service_has_no_secret_without_legacy_keys() -> None:
     assert not [line for line in lines if line.startswith("GOTRUE_JWT_SECRET=")]
 
 
-def test_gotrue_comes_from_upstream_while_the_others_are_built() -> None:
-    images = run_program("dev", EVERYTHING, ["plinth:auth", "plinth:smtp"]).resources[REMOTE_IMAGE]
+def test_gotrue_comes_from_upstream_while_the_others_are_built(program: Recorder) -> None:
+    images = program.resources[REMOTE_IMAGE]
 
     assert {name: image["name"].partition("@")[0] for name, image in images.items()} == {
         "auth-image": "supabase/gotrue:v2.196.0"
