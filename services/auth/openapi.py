@@ -214,7 +214,7 @@ def _operation(
         else {code: answer for code, answer in derived["responses"].items() if code < "400"}
     )
     # FastAPI's 422 is never sent: errors.py answers a refused parameter in GoTrue's form.
-    operation["responses"] = {**answered, "4XX": refused, "503": refused}
+    operation["responses"] = {**answered, "4XX": refused, "5XX": refused}
     if context.get_claims in calls:
         operation["security"] = [{_BEARER: []}]
     parameters = [_parameter(name, one) for one in operation.get("parameters", ())]
