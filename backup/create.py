@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from toolchain.console import Console, Step
 
-MANAGED_ROLES = frozenset({*postgres_store.LOGIN_ROLES, postgres_store.SUPERUSER})
+MANAGED_ROLES = frozenset({*postgres_store.logins(), postgres_store.SUPERUSER})
 """Roles whose passwords follow from a stack's own secrets."""
 
 
@@ -107,18 +107,23 @@ def _note(step: Step, progress: Iterator[str]) -> None:
         step.note("; ".join(said))
 
 
-@contextlib.contextmanager
-def _written_whole(path: Path) -> Iterator[Path]:
-    """A file under another name that gets its own in the end, and is removed if that fails."""
+def _make(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise BackupError(
             f"{path.parent} takes no bundle: {error.strerror}", "Name another folder: TO=folder."
         ) from None
+
+
+@contextlib.contextmanager
+def _written_whole(path: Path) -> Iterator[Path]:
+    """A file under another name that gets its own in the end, and is removed if that fails."""
+    # A name of this process alone: an interrupt may come at any time, and what bears it may go.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
+        _make(unfinished)
         yield unfinished
         unfinished.replace(path)
         # The name itself reaches the disk with its folder.

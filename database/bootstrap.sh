@@ -7,6 +7,8 @@
 #   PGSSLMODE                  disable (default), require, verify-ca or verify-full
 #   ROLE_PASSWORD_<ROLE>       password of each role in LOGIN_ROLES: printable ASCII without blanks,
 #                              32 characters or more
+#   ROLE_PASSWORD_<ROLE>_ALTERNATE   the same for its alternate login; one of the two is enough. The
+#                              login without a password is closed, and its sessions end
 #   DATABASE_EXTENSIONS        extensions to have, separated by commas (default: none)
 #   DATABASE_AUTO_RLS          true (default) or false: row-level security on for new public tables
 #   DATABASE_WAIT_SECONDS      how long to wait for the server (default 60)
@@ -55,12 +57,19 @@ done
 
 password_variable() { printf 'ROLE_PASSWORD_%s' "${1^^}"; }
 
-known_variables=' '
+logins=()
 for role in "${LOGIN_ROLES[@]}"; do
+  logins+=("$role" "${role}_alternate")
   name=$(password_variable "$role")
+  alternate=${name}_ALTERNATE
+  [[ -n ${!name:-}${!alternate:-} ]] || fail "$name is not set; give role $role a password"
+done
+known_variables=' '
+for login in "${logins[@]}"; do
+  name=$(password_variable "$login")
   known_variables+="$name "
   password=${!name:-}
-  [[ -n $password ]] || fail "$name is not set; give role $role a password"
+  [[ -n $password ]] || continue
   ((${#password} >= MINIMUM_PASSWORD_LENGTH)) ||
     fail "$name is too short (${#password} characters); use $MINIMUM_PASSWORD_LENGTH or more"
   [[ $password != *[![:graph:]]* ]] ||
@@ -205,6 +214,31 @@ case $auto_rls/$enabled in
 esac
 say "row-level security for new tables in public: $auto_rls ($change)"
 
+# The settings of a role apply to who logs in as that very role: its alternate gets a copy of them.
+query 'settings of alternate logins' -v roles="${LOGIN_ROLES[*]}" >/dev/null <<'SQL'
+select set_config('plinth.roles', :'roles', false);
+do $$
+declare
+  role name;
+  login name;
+  setting text;
+begin
+  foreach role in array string_to_array(current_setting('plinth.roles'), ' ') loop
+    login := role || '_alternate';
+    execute format('alter role %I reset all', login);
+    for setting in
+      select unnest(setconfig) from pg_db_role_setting
+      where setrole = role::regrole and setdatabase = 0
+    loop
+      perform set_config(split_part(setting, '=', 1), substr(setting, strpos(setting, '=') + 1), true);
+      execute format('alter role %I set %s from current', login, split_part(setting, '=', 1));
+    end loop;
+    execute format('alter role %I set role = %L', login, role);
+  end loop;
+end
+$$;
+SQL
+
 # True when the password signs the role in. require_auth keeps a server that asks for no password
 # from passing for one that accepted it.
 password_works() {
@@ -225,19 +259,34 @@ set_password() {
     fail "password of $1: $(grep -E '^(ERROR|FATAL|psql:)' "$work/error" | head -n 1)"
 }
 
-for role in "${LOGIN_ROLES[@]}"; do
-  name=$(password_variable "$role")
+# Whoever logged in with a password that is no longer accepted goes.
+end_sessions() {
+  query "sessions of $1" -v login="$1" >/dev/null <<'SQL'
+select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = :'login';
+SQL
+}
+
+for login in "${logins[@]}"; do
+  name=$(password_variable "$login")
   # A role without a verifier is not tried: the refusal would stand in the server's log.
-  has_verifier=$(
-    query "password of $role" -v role="$role" <<'SQL'
-select coalesce(rolpassword like 'SCRAM-SHA-256$%', false) from pg_authid where rolname = :'role';
+  verifier=$(
+    query "password of $login" -v login="$login" <<'SQL'
+select case when rolpassword like 'SCRAM-SHA-256$%' then 'scram'
+  when rolpassword is null then 'none' else 'other' end
+from pg_authid where rolname = :'login';
 SQL
   )
-  if [[ $has_verifier == t ]] && password_works "$role" "${!name}"; then
-    say "password of $role: unchanged"
+  if [[ -z ${!name:-} ]]; then
+    [[ $verifier != none ]] || continue
+    query "password of $login" -v login="$login" <<<'alter role :"login" password null;'
+    end_sessions "$login"
+    say "password of $login: revoked"
+  elif [[ $verifier == scram ]] && password_works "$login" "${!name}"; then
+    say "password of $login: unchanged"
   else
-    set_password "$role" "${!name}"
-    say "password of $role: set"
+    set_password "$login" "${!name}"
+    [[ $verifier == none ]] || end_sessions "$login"
+    say "password of $login: set"
   fi
 done
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift import catalog, scram
 from drift.finding import Finding, Remedy
+from infra.stores.postgres import logins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,13 +155,17 @@ def live(client: docker.DockerClient, declaration: Declaration) -> Database | No
 
 
 def password_findings(declared: Mapping[str, str], verifiers: Mapping[str, str]) -> list[Finding]:
-    """Roles whose password is not the declared one; the bootstrap sets it.
+    """Roles whose password is not the declared one; the bootstrap sets it, or takes it away.
 
     Args:
         declared: password by role.
         verifiers: what the server keeps, by role.
     """
+    revoked = [login for login in logins() if login not in declared and login in verifiers]
     return [
+        Finding(catalog.COMPONENT, f"role {login}: password", "none", "one", Remedy.DATABASE)
+        for login in revoked
+    ] + [
         Finding(
             catalog.COMPONENT,
             f"role {role}: password",

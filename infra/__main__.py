@@ -1,4 +1,4 @@
-"""The environment from top to bottom: configuration, networks, stores, services, gateway."""
+"""From top to bottom: configuration, networks, stores, services, gateway, monitor."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
-from infra import config, credentials, images, networks, outputs, stores
+from infra import config, credentials, images, networks, observability, outputs, stores
 from infra.container import Site
 from infra.context import Context
-from infra.gateway import certificates
+from infra.gateway import certificates as certificate_files
 from infra.gateway import component as gateway
-from infra.services import auth, mail, rest
+from infra.services import auth, certificates, mail, rest
 
 
 def declare(stack: str, settings: config.StackConfig) -> None:
     """Declare everything that the stack is made of."""
     # Before anything is declared: both refuse what does not fit.
     source = images.ImageSource(settings)
-    certificate = certificates.read(settings)
+    certificate = certificate_files.read(settings)
     context = Context(
         config=settings,
         site=Site(stack, networks.declare(stack), protect_data=settings.protect_data),
@@ -35,8 +35,13 @@ def declare(stack: str, settings: config.StackConfig) -> None:
     services = [auth.declare(context, data.postgres), rest.declare(context, data.postgres)]
     if settings.mail.enabled:
         services.append(mail.declare(context))
-    entry = gateway.declare(context, certificate)
-    outputs.export(context, data, [*data.components, *services, entry])
+    issuer = certificates.declare(context, settings.acme) if settings.acme else None
+    if issuer:
+        services.append(issuer)
+    entry = gateway.declare(context, certificate, issuer)
+    components = [*data.components, *services, entry]
+    monitor = observability.declare(context, components)
+    outputs.export(context, data, [*components, *monitor])
 
 
 try:

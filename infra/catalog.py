@@ -117,6 +117,9 @@ class Entry:
     built_data_directory: str | None = None
     upstream: UpstreamImage | None = None
     """None where the platform's own code runs: that is built whatever the source."""
+    alternatives: Mapping[str, UpstreamImage] = field(default_factory=dict)
+    """Programs that a setting puts in this one's place, by the setting's value. No package mirror
+    has them: they are pulled whatever the source, and no test of this repository runs them."""
 
     def health_check(self, source: Source) -> tuple[str, ...]:
         """Command, without a shell, that succeeds while the component serves."""
@@ -137,10 +140,15 @@ class Entry:
             raise KeyError(f"image {self.build.name} keeps no data; it needs no volume")
         return directory
 
+    def pulled(self) -> list[UpstreamImage]:
+        """Every image that others publish."""
+        return [*([self.upstream] if self.upstream else []), *self.alternatives.values()]
+
     def release_notes(self, reference: str) -> dict[str, str]:
         """URLs of what tells about the versions of an image's programs, by program."""
-        if self.upstream and reference.startswith(f"{self.upstream.repository}:"):
-            return {self.upstream.repository: self.upstream.release_notes}
+        for image in self.pulled():
+            if reference.startswith(f"{image.repository}:"):
+                return {image.repository: image.release_notes}
         return {program.name: program.release_notes for program in self.build.programs}
 
 
@@ -173,7 +181,7 @@ def _with_node(name: str, version: str, *programs: Program) -> Build:
     )
 
 
-def _python_service(name: str) -> Build:
+def _python_service(name: str, data_directories: tuple[str, ...] = ()) -> Build:
     return Build(
         name=name,
         version=PLATFORM_VERSION,
@@ -181,7 +189,10 @@ def _python_service(name: str) -> Build:
         dockerfile="images/python-service/Dockerfile",
         # Another service's change must not replace this one.
         sources=("requirements.txt", "__init__.py", "shared", name),
-        arguments={"SERVICE": name},
+        arguments={
+            "SERVICE": name,
+            **({"DATA_DIRECTORIES": " ".join(data_directories)} if data_directories else {}),
+        },
     )
 
 
@@ -246,6 +257,16 @@ CATALOG: Mapping[str, Entry] = {
                 ),
             ),
         ),
+        alternatives={
+            "kong": UpstreamImage(
+                repository="kong",
+                tag="3.9.1",
+                digest="sha256:76c14b93e989f7f4418039f7f9789ca32564016211c86ac1a18022f4788e7b9c",
+                release_notes="https://github.com/Kong/kong/blob/master/CHANGELOG.md",
+                series=2,
+                health_check=("kong", "health"),
+            ),
+        },
     ),
     "auth": Entry(
         licence="Apache-2.0 AND MIT",
@@ -259,6 +280,12 @@ CATALOG: Mapping[str, Entry] = {
             release_notes="https://github.com/supabase/auth/releases",
             health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9999/health"),
         ),
+    ),
+    "certificates": Entry(
+        licence="Apache-2.0",
+        note="services/certificates, by the ACME library of certbot.",
+        build=_python_service("certificates", ("/data/account", "/data/issued")),
+        built_health_check=("http-check", "http://127.0.0.1:8080/health/live"),
     ),
     "rest": Entry(
         licence="MIT",
@@ -442,6 +469,59 @@ CATALOG: Mapping[str, Entry] = {
             digest="sha256:b868afa176bfd6cce2323ea316cd99ccad77915e51e595748f6d786700ecf109",
             release_notes="https://github.com/axllent/mailpit/releases",
             health_check=("/mailpit", "readyz"),
+        ),
+    ),
+    "prometheus": Entry(
+        licence="Apache-2.0",
+        note=(
+            "Debian has 2.53; upstream's image is of the last release of version 2, which keeps "
+            "data in the same form."
+        ),
+        build=_from_folder(
+            "prometheus",
+            "2.53.3",
+            Program(
+                name="Prometheus",
+                index="debian",
+                package="prometheus",
+                pinned_in="images/prometheus/Dockerfile",
+                release_notes="https://github.com/prometheus/prometheus/releases",
+            ),
+        ),
+        built_health_check=("http-check", "http://127.0.0.1:9090/-/ready"),
+        built_data_directory="/prometheus",
+        upstream=UpstreamImage(
+            repository="prom/prometheus",
+            tag="v2.55.1",
+            digest="sha256:2659f4c2ebb718e7695cb9b25ffa7d6be64db013daba13e05c875451cf51b0d3",
+            release_notes="https://github.com/prometheus/prometheus/releases",
+            health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9090/-/ready"),
+            data_directory="/prometheus",
+        ),
+    ),
+    "blackbox": Entry(
+        licence="Apache-2.0",
+        note="The same program from both sources.",
+        build=_from_folder(
+            "blackbox",
+            "0.26.0",
+            Program(
+                name="blackbox exporter",
+                index="debian",
+                package="prometheus-blackbox-exporter",
+                pinned_in="images/blackbox/Dockerfile",
+                release_notes="https://github.com/prometheus/blackbox_exporter/releases",
+                series=2,
+            ),
+        ),
+        built_health_check=("http-check", "http://127.0.0.1:9115/-/healthy"),
+        upstream=UpstreamImage(
+            repository="prom/blackbox-exporter",
+            tag="v0.27.0",
+            digest="sha256:a50c4c0eda297baa1678cd4dc4712a67fdea713b832d43ce7fcc5f9bea05094d",
+            release_notes="https://github.com/prometheus/blackbox_exporter/releases",
+            series=2,
+            health_check=("wget", "--quiet", "--spider", "http://127.0.0.1:9115/-/healthy"),
         ),
     ),
 }

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from pydantic import (
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 PROJECT = "plinth"
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+PROVIDERS_WITH_KNOWN_URL = ("github", "gitlab", "google", "linkedin_oidc", "slack_oidc")
+"""Identity providers that the auth service finds without being told where they are."""
+
+NOT_PROVIDERS = ("anonymous_users", "email", "phone", "redirect")
+"""What GoTrue's settings call something else by."""
 
 _STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
@@ -77,6 +84,31 @@ def _host(value: str) -> str:
     return value
 
 
+def _acme_directory(value: str) -> str:
+    if not re.fullmatch(r"https://[A-Za-z0-9.\[\]:-]+/[^\s#]*", value):
+        raise ValueError(
+            "must be the https URL of an ACME directory, such as "
+            "https://acme-v02.api.letsencrypt.org/directory"
+        )
+    return value
+
+
+def _domain(value: str) -> str:
+    if value.startswith("*."):
+        raise ValueError(f"{value}: wildcards can be proved by DNS alone; name each host")
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    # An address ends in digits.
+    if not re.fullmatch(rf"(?=.{{1,253}}$)({label}\.)*(?![0-9]){label}", value):
+        raise ValueError(f"{value!r} must be a host's name in lower case, as api.example.com")
+    return value
+
+
+def _base64url_key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{22,}=*", value.get_secret_value()):
+        raise ValueError("must be the base64url text that the directory's operator gave out")
+    return value
+
+
 def _email_address(value: str) -> str:
     if not re.fullmatch(r"[^\s@<>\"]+@[A-Za-z0-9.-]+", value):
         raise ValueError("must be an address such as auth@example.com")
@@ -89,6 +121,12 @@ def _template_file(value: str) -> str:
             f"{value!r} must be an HTML file, by its path from the checkout; a file beside it with "
             "the suffix .txt is the text part"
         )
+    return value
+
+
+def _provider_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", value) or value in NOT_PROVIDERS:
+        raise ValueError("must be the name of a provider, such as google or company_directory")
     return value
 
 
@@ -114,10 +152,21 @@ Origin = Annotated[str, AfterValidator(_origin)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Host = Annotated[str, AfterValidator(_host)]
 Certificates = Annotated[str, AfterValidator(_certificates)]
+AcmeDirectory = Annotated[str, AfterValidator(_acme_directory)]
+Domain = Annotated[str, AfterValidator(_domain)]
+ProviderName = Annotated[str, AfterValidator(_provider_name)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]
 TemplateFile = Annotated[str, AfterValidator(_template_file)]
 MailName = Literal[
     "confirmation", "email_change", "invite", "magic_link", "reauthentication", "recovery"
+]
+VolumeName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$")]
+HookAddress = Annotated[
+    str,
+    Field(
+        pattern=r"^(pg-functions://postgres/[A-Za-z_][A-Za-z0-9_]{0,62}/[A-Za-z_][A-Za-z0-9_]{0,62}"
+        r"|https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s@]*)?)$"
+    ),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[
@@ -134,6 +183,8 @@ Secret = Annotated[
     ),
 ]
 """Typed by a person, so it must be encrypted in the stack's file."""
+
+Base64UrlKey = Annotated[Secret, AfterValidator(_base64url_key)]
 
 TlsMode = Literal["disable", "require", "verify-full"]
 Generation = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -155,22 +206,93 @@ class Images(Section):
     repository are then pulled by the digests in it; without it they are built on the engine."""
 
 
-class Tls(Section):
-    """The gateway's certificate; without it the gateway speaks plain HTTP."""
+class ExternalAccount(Section):
+    """An account outside of ACME that the one at the directory is bound to."""
 
-    certificate_file: Annotated[str, Field(min_length=1)]
+    key_id: Annotated[str, Field(min_length=1)]
+    """The directory's name for it."""
+
+    hmac_key: Base64UrlKey
+    """Set it with `pulumi config set --secret --path`."""
+
+
+class Acme(Section):
+    """A directory that issues the certificate, by ACME (RFC 8555)."""
+
+    directory_url: AcmeDirectory = "https://acme-v02.api.letsencrypt.org/directory"
+    """Its URL. Default: Let's Encrypt. Try with its staging directory first: what fails in
+    production counts against its limits."""
+
+    domains: Annotated[tuple[Domain, ...], Field(min_length=1, max_length=100)]
+    """Names that the certificate is for, the host of `public_url` among them. Each must lead to
+    this machine, port 80 to `redirect_port`."""
+
+    terms_agreed: bool = False
+    """Whether you agree to the directory's terms of service; it issues nothing otherwise."""
+
+    email: EmailAddress | None = None
+    """Where the directory may write to about the account."""
+
+    ca_certificate: Certificates | None = None
+    """Certificates (PEM) of the authorities that signed a private directory's own certificate."""
+
+    external_account: ExternalAccount | None = None
+    """For directories that ask for an external account binding."""
+
+    renew_before_days: Annotated[int, Field(ge=1, le=365)] | None = None
+    """Renew at the latest this long before the end. Default: when the directory suggests it, or
+    when a third of the lifetime is left."""
+
+    @model_validator(mode="after")
+    def _terms_are_agreed(self) -> Self:
+        if not self.terms_agreed:
+            raise ValueError(
+                "terms_agreed is not true; read the directory's terms of service, and set it when "
+                "you agree"
+            )
+        return self
+
+
+class Tls(Section):
+    """The gateway's certificate: from files, or from an ACME directory."""
+
+    certificate_file: Annotated[str, Field(min_length=1)] | None = None
     """PEM file with the certificate and the chain to its authority, on the machine that runs
     Pulumi. After a renewal `make up` replaces it while the gateway runs."""
 
-    key_file: Annotated[str, Field(min_length=1)]
+    key_file: Annotated[str, Field(min_length=1)] | None = None
     """PEM file with its private key, without a passphrase. Its content is kept as a secret."""
 
+    acme: Acme | None = None
+    """Obtain and renew the certificate automatically, in place of the files."""
+
     redirect_port: Port | None = None
-    """Port on the host where plain HTTP is answered with a redirect to HTTPS; none by default."""
+    """Port on the host where plain HTTP is answered with a redirect to HTTPS; none by default. With
+    `acme` also where the directory looks for proof, which it does on port 80."""
+
+    @model_validator(mode="after")
+    def _certificate_has_one_source(self) -> Self:
+        given = [self.certificate_file, self.key_file]
+        if self.acme and any(given):
+            raise ValueError("acme stands beside certificate_file and key_file; leave one out")
+        if not self.acme and not all(given):
+            raise ValueError(
+                "certificate_file and key_file are needed together; set both, or acme instead"
+            )
+        if self.acme and self.redirect_port is None:
+            raise ValueError(
+                "redirect_port is not set, where acme needs it for the directory's proof; set the "
+                "host's port that port 80 of the domains leads to"
+            )
+        return self
 
 
 class Gateway(Section):
     """The one entry to the environment."""
+
+    engine: Literal["envoy", "kong"] = "envoy"
+    """The program that it is. Kong is pulled from its publisher whatever `images.source` says, and
+    differs in what docs/gateway.md lists."""
 
     port: Port = 8000
     """Port on the host."""
@@ -198,6 +320,108 @@ class Gateway(Section):
 
     rate_limit_per_minute: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = {}
     """Requests per minute and client address by route name, where the default does not fit."""
+
+    @model_validator(mode="after")
+    def _engine_takes_the_certificate(self) -> Self:
+        if self.engine == "kong" and self.tls and self.tls.acme:
+            raise ValueError(
+                "tls.acme does not work with engine kong, which does not lead the directory to its "
+                "proof; set tls.certificate_file and tls.key_file, or engine: envoy"
+            )
+        return self
+
+
+class AuthProvider(Section):
+    """A provider that people sign in with: GitHub, or any OpenID Connect issuer."""
+
+    client_id: Annotated[str, Field(min_length=1)]
+    """Whom the provider knows this application as. Ids of native applications, whose ID tokens
+    count as well, follow it after commas."""
+
+    secret: Secret
+    """Only as a secret: `pulumi config set --secret --path plinth:auth.providers.NAME.secret`."""
+
+    url: WebAddress | None = None
+    """The issuer of the provider's ID tokens; for `azure` `https://login.microsoftonline.com/` and
+    the tenant's id, for `github` a GitHub Enterprise Server. `github`, `gitlab`, `google`,
+    `linkedin_oidc` and `slack_oidc` need none."""
+
+
+class Attempts(Section):
+    """Wrong passwords and codes. Sessions that exist are not touched by them."""
+
+    by_address: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Attempts of an account and a client address that need not wait."""
+
+    first_wait_seconds: Annotated[int, Field(ge=1, le=3600)] = 1
+    """What the next one waits; each further one waits twice as long."""
+
+    by_address_longest_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
+    """Longest wait between two of them."""
+
+    by_account: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Attempts of an account from any addresses within an hour that need not wait. Addresses
+    from which the account has a session are counted apart."""
+
+    by_account_longest_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """Longest wait between two of them: its owner waits as long at a new address."""
+
+
+class AuthRateLimits(Section):
+    """How often auth is asked, besides the gateway's limits."""
+
+    by_address: bool | None = None
+    """Limit the requests of each client address by kind, with the numbers below. Default: on in
+    production."""
+
+    tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    """Sign-ins and refreshes in five minutes."""
+
+    verifications: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Links and codes in five minutes."""
+
+    mail_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Requests for a mail in five minutes, and as many sign-ups."""
+
+    anonymous_sign_ups: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Anonymous sign-ups in an hour."""
+
+    challenges: Annotated[int, Field(ge=1, le=1_000_000)] = 15
+    """Challenges of second factors, and answers to them, in a minute."""
+
+    mails: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Mails in an hour to all addresses together; whether or not `by_address` is on."""
+
+
+class BreachedPasswords(Section):
+    """Passwords that may not be set, because they are known from breaches."""
+
+    volume: VolumeName
+    """Volume of the engine that holds the range files of haveibeenpwned.com, readable for all. The
+    stack mounts it read-only, and neither makes nor removes it."""
+
+    refuse_unchecked: bool = False
+    """Refuse a password whose file cannot be read."""
+
+
+class AccessTokenHook(Section):
+    """What changes the claims of access tokens before they are signed."""
+
+    address: HookAddress
+    """`pg-functions://postgres/<schema>/<function>` or `https://…`."""
+
+    secret: Secret | None = None
+    """Key that requests to an endpoint are signed with, `v1,whsec_<base64>`; several with a
+    vertical bar between them. Only as a secret."""
+
+    @model_validator(mode="after")
+    def _endpoint_has_a_secret(self) -> Self:
+        if self.address.startswith("https:") and self.secret is None:
+            raise ValueError(
+                "is an endpoint, whose requests are signed; set its key: pulumi config set "
+                "--secret --path plinth:auth.access_token_hook.secret"
+            )
+        return self
 
 
 class Auth(Section):
@@ -247,6 +471,38 @@ class Auth(Section):
 
     reauthenticate_to_change_password: bool = False
     """Ask for a code by mail before a password changes in a session older than a day."""
+
+    providers: dict[ProviderName, AuthProvider] = {}
+    """Providers that people sign in with, by the name that clients call them: `google`, `github`,
+    `keycloak`, `azure`, or a name of your own for any other OpenID Connect issuer."""
+
+    manual_linking: bool = False
+    """Whether users may link further identities to their account, and unlink them."""
+
+    attempts: Attempts = Attempts()
+    """Wrong passwords and codes."""
+
+    rate_limits: AuthRateLimits = AuthRateLimits()
+    """Most requests and mails."""
+
+    breached_passwords: BreachedPasswords | None = None
+    """Refuse passwords that are known from breaches."""
+
+    access_token_hook: AccessTokenHook | None = None
+    """Ask code of one's own which claims an access token shall have."""
+
+    engine: Literal["plinth", "gotrue"] = "plinth"
+    """`gotrue` runs the upstream image on the same tables, with the same settings and keys."""
+
+    @model_validator(mode="after")
+    def _providers_can_be_found(self) -> Self:
+        for name, provider in self.providers.items():
+            if provider.url is None and name not in PROVIDERS_WITH_KNOWN_URL:
+                raise ValueError(
+                    f"providers.{name}.url is missing; set it to the issuer of the provider's ID "
+                    "tokens"
+                )
+        return self
 
 
 class Rest(Section):
@@ -448,7 +704,23 @@ class Passwords(Section):
 
     generation: Generation = 1
     """Count up to replace them, except the one of PostgreSQL's superuser: only the bootstrap
-    connects as it."""
+    connects as it. The previous generation stays valid until the next rotation."""
+
+    revoke_previous: bool = False
+    """Stop accepting the previous generation now, and end the database sessions that it opened."""
+
+
+class Observability(Section):
+    """A monitor that watches every component: Prometheus, with alert rules."""
+
+    enabled: bool = False
+    """Whether it runs."""
+
+    port: Port = 9090
+    """Port of its page and API on the host's loopback address. It asks for no password."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 15
+    """For how long it keeps what it collected."""
 
 
 class Upgrade(Section):
@@ -480,6 +752,7 @@ class StackConfig(Section):
     smtp: Smtp = Smtp()
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
+    observability: Observability = Observability()
     upgrade: Upgrade = Upgrade()
 
     protect_data: bool = False
@@ -491,6 +764,11 @@ class StackConfig(Section):
         """URL under which clients reach the gateway."""
         scheme = "https" if self.gateway.tls else "http"
         return self.gateway.public_url or f"{scheme}://127.0.0.1:{self.gateway.port}"
+
+    @property
+    def acme(self) -> Acme | None:
+        """The directory that issues the gateway's certificate, where one does."""
+        return self.gateway.tls.acme if self.gateway.tls else None
 
     @property
     def backs_up_before_upgrade(self) -> bool:
@@ -505,6 +783,8 @@ class StackConfig(Section):
             ports["gateway.tls.redirect_port"] = self.gateway.tls.redirect_port
         if self.mail.enabled:
             ports["mail.port"] = self.mail.port
+        if self.observability.enabled:
+            ports["observability.port"] = self.observability.port
         stores = {
             "database.port": self.database.port,
             "mongo.port": self.mongo.port,
@@ -521,7 +801,14 @@ class StackConfig(Section):
             for name, value in section.external or ()
             if isinstance(value, SecretStr)
         ]
-        return [*given, "smtp.password"] if self.smtp.password else given
+        hook = self.auth.access_token_hook
+        optional = {
+            "smtp.password": self.smtp.password,
+            "auth.access_token_hook.secret": hook and hook.secret,
+            "gateway.tls.acme.external_account.hmac_key": self.acme and self.acme.external_account,
+        }
+        providers = [f"auth.providers.{name}.secret" for name in self.auth.providers]
+        return [*given, *providers, *(path for path, value in optional.items() if value)]
 
     def _external_sections(self) -> Iterator[tuple[str, Database | Mongo | Redis | ObjectStore]]:
         sections: dict[str, Database | Mongo | Redis | ObjectStore] = {
@@ -533,6 +820,31 @@ class StackConfig(Section):
         return (
             (path, section) for path, section in sections.items() if section.external is not None
         )
+
+    @property
+    def limits_auth_by_address(self) -> bool:
+        """Whether auth limits the requests of each client address."""
+        chosen = self.auth.rate_limits.by_address
+        return self.environment == "production" if chosen is None else chosen
+
+    @property
+    def runs_gotrue(self) -> bool:
+        """Whether auth is GoTrue itself."""
+        return self.auth.engine == "gotrue" or self.images.source == "registry"
+
+    @model_validator(mode="after")
+    def _gotrue_can_do_it(self) -> Self:
+        if self.runs_gotrue and self.auth.mail_templates:
+            raise ValueError(
+                "auth.mail_templates: GoTrue takes no files; leave them out, or run the platform's "
+                "own service with auth.engine: plinth and images.source: packages"
+            )
+        if self.runs_gotrue and self.auth.breached_passwords:
+            raise ValueError(
+                "auth.breached_passwords: GoTrue reads no files; leave them out, or run the "
+                "platform's own service with auth.engine: plinth and images.source: packages"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
@@ -562,6 +874,15 @@ class StackConfig(Section):
             raise ValueError(
                 f"gateway.public_url: {self.public_url} is plain HTTP, and gateway.tls is set; "
                 "write https://, or leave gateway.tls out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _public_url_is_among_the_domains(self) -> Self:
+        host = urlsplit(self.public_url).hostname
+        if self.acme and host not in self.acme.domains:
+            raise ValueError(
+                f"gateway.tls.acme.domains: {host} of gateway.public_url is not among them; add it"
             )
         return self
 
@@ -624,6 +945,11 @@ class StackConfig(Section):
                 )
             if isinstance(external, ExternalObjectStore) and external.endpoint.startswith("http:"):
                 raise ValueError(f"{path}.external.endpoint: http is not for production; use https")
+        for name, provider in self.auth.providers.items():
+            if provider.url and provider.url.startswith("http:"):
+                raise ValueError(
+                    f"auth.providers.{name}.url: http is not for production; use https"
+                )
         return self
 
 
@@ -718,13 +1044,17 @@ def _decode(text: str) -> Any:  # noqa: ANN401  (JSON is any of its types; pydan
         return text
 
 
+_SECRETS = frozenset({"hmac_key", "password", "secret", "secret_access_key"})
+"""Names of settings that are given encrypted."""
+
+
 def _describe(error: Mapping[str, Any]) -> str:
     path = ".".join(str(part) for part in error["loc"])
     known = _known_keys(error["loc"][:-1])
     match error["type"]:
         case "extra_forbidden":
             return f"{PROJECT}:{path}: no such setting; known here: {', '.join(known)}"
-        case "missing" if error["loc"][-1] in {"password", "secret_access_key"}:
+        case "missing" if error["loc"][-1] in _SECRETS:
             return f"{PROJECT}:{path}: is missing; set it with {_set_secret(path)}"
         case "value_error" if not path:
             return f"{PROJECT}:{error['ctx']['error']}"
@@ -735,7 +1065,8 @@ def _describe(error: Mapping[str, Any]) -> str:
 
 def _known_keys(location: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = StackConfig
-    for part in location:
+    parts = iter(location)
+    for part in parts:
         annotation = model.model_fields[str(part)].annotation
         # A section that may be left out is a union with None.
         sections = [
@@ -746,4 +1077,6 @@ def _known_keys(location: tuple[str | int, ...]) -> list[str]:
         if not sections:
             return []
         model = sections[0]
+        if get_origin(annotation) is dict:
+            next(parts, None)  # a name of the operator's choice
     return sorted(model.model_fields)

@@ -46,11 +46,13 @@ def _sections(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every section below a model by its path, a section before what is inside of it."""
     for name, entry in model["properties"].items():
-        for option in (entry, *entry.get("anyOf", ())):
+        entries = entry.get("additionalProperties") or {}
+        for option in (entry, *entry.get("anyOf", ()), entries):
             if "$ref" in option:
                 inner = definitions[option["$ref"].rsplit("/", 1)[-1]]
-                yield f"{path}{name}", inner
-                yield from _sections(f"{path}{name}.", inner, definitions)
+                place = f"{path}{name}.NAME" if option is entries else f"{path}{name}"
+                yield place, inner
+                yield from _sections(f"{place}.", inner, definitions)
 
 
 def _table(settings: dict[str, Any]) -> str:

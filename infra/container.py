@@ -17,7 +17,10 @@ import pulumi_docker as docker
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infra.watch import Watch
+
 FILES_DIRECTORY = "/run/plinth/files"
+GIVEN_DIRECTORY = "/run/plinth/given"
 RENEWED_FILES_DIRECTORY = "/run/plinth/renewed"
 LOOPBACK = "127.0.0.1"
 
@@ -80,12 +83,20 @@ class ContainerSpec:
     renewed_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Content by file name, for what the component reads again while it runs; mounted read-only in
     `/run/plinth/renewed`. A change is written over it and does not replace the component."""
+    renewed_volume: pulumi.Input[str] | None = None
+    """Volume of another component, which writes what this one finds in `/run/plinth/renewed`, in
+    place of `renewed_files`."""
     volumes: Sequence[DataVolume] = ()
+    given_volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volumes that the stack neither makes nor removes, by name, and where each is mounted,
+    read-only."""
     temporary: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "rw,size=64m"})  # noqa: S108
     """Writable paths that are lost with the container, and their mount options."""
     ports: Sequence[PublishedPort] = ()
     health: HealthCheck | None = None
     """None only for a one-shot."""
+    watch: Watch | None = None
+    """How a monitor sees whether it serves. None only for a one-shot."""
     shared_memory_mebibytes: int = 64
     cpu_shares: int = 512
     stop_grace_seconds: int = 10
@@ -96,16 +107,24 @@ class ContainerSpec:
     that keeps nothing and publishes nothing: a volume and a port of the host can be taken once."""
 
     def __post_init__(self) -> None:
-        """Refuse an overlap that could not work.
+        """Refuse what could not work, and what nobody could watch.
 
         Raises:
-            ValueError: Two of the containers would claim the same volume, port or work.
+            ValueError: Two containers would claim the same volume, port or work, or two volumes the
+                same path; or it stays up and does not say how it is watched.
         """
+        if not self.one_shot and self.watch is None:
+            raise ValueError(
+                f"{self.component}: does not say how it is watched; give its specification a "
+                "`watch`: Metrics, HttpProbe or TcpProbe of infra/watch.py"
+            )
         if self.overlaps and (self.volumes or self.ports or self.one_shot):
             raise ValueError(
                 f"{self.component}: a container with volumes or published ports, or a one-shot, "
                 "cannot overlap with its replacement"
             )
+        if self.renewed_files and self.renewed_volume:
+            raise ValueError(f"{self.component}: its renewed files come from one place or another")
 
 
 @dataclass(frozen=True)
@@ -140,6 +159,8 @@ class ContainerService(pulumi.ComponentResource):
 
     component: str
     container: docker.Container
+    volumes: Mapping[str, docker.Volume]
+    """Those of the specification, by their short names."""
     summary: pulumi.Output[dict[str, object]]
     """What the stack's output `components` says about it."""
 
@@ -154,7 +175,17 @@ class ContainerService(pulumi.ComponentResource):
         self.component = spec.component
         self._spec = spec
         self._site = site
-        mounts = [self._data_volume(volume) for volume in spec.volumes]
+        self.volumes = {volume.name: self._data_volume(volume) for volume in spec.volumes}
+        mounts = [
+            docker.ContainerVolumeArgs(
+                volume_name=self.volumes[volume.name].name, container_path=volume.path
+            )
+            for volume in spec.volumes
+        ]
+        mounts += [
+            docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=True)
+            for name, path in spec.given_volumes.items()
+        ]
         needed: list[pulumi.Input[pulumi.Resource]] = [service.ready for service in after]
         for kind, directory, files in (
             ("files", FILES_DIRECTORY, spec.files),
@@ -168,9 +199,27 @@ class ContainerService(pulumi.ComponentResource):
                     )
                 )
                 needed.append(carrier_container)
+        if spec.renewed_volume:
+            mounts.append(
+                docker.ContainerVolumeArgs(
+                    volume_name=spec.renewed_volume,
+                    container_path=RENEWED_FILES_DIRECTORY,
+                    read_only=True,
+                )
+            )
         self.container = self._container(mounts, needed)
         self.summary = self._summary()
         self.register_outputs({"container": self.container.name})
+
+    @property
+    def networks(self) -> Sequence[str]:
+        """Its networks, by name."""
+        return self._spec.networks
+
+    @property
+    def watch(self) -> Watch | None:
+        """How it is watched; None for a one-shot."""
+        return self._spec.watch
 
     @property
     def ready(self) -> pulumi.Output[pulumi.Resource]:
@@ -203,15 +252,13 @@ class ContainerService(pulumi.ComponentResource):
             pulumi.ResourceOptions(**options),  # type: ignore[arg-type]  # passed through by name
         )
 
-    def _data_volume(self, volume: DataVolume) -> docker.ContainerVolumeArgs:
-        name = self._site.name(volume.name)
-        resource = docker.Volume(
+    def _data_volume(self, volume: DataVolume) -> docker.Volume:
+        return docker.Volume(
             f"{volume.name}-volume",
-            name=name,
+            name=self._site.name(volume.name),
             labels=_volume_labels(self._site.labels(self._spec.component)),
             opts=self._options(protect=self._site.protect_data),
         )
-        return docker.ContainerVolumeArgs(volume_name=resource.name, container_path=volume.path)
 
     def _files(
         self, kind: str, directory: str, files: Mapping[str, pulumi.Input[str]]

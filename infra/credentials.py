@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from infra.config import Keys
+    from infra.config import Keys, Passwords
 
 ROLES: tuple[keys.Role, ...] = ("anon", "service_role")
 PASSWORD_LENGTH = 40
@@ -38,6 +38,52 @@ def password(name: str, generation: int) -> pulumi.Output[str]:
     )
     result: pulumi.Output[str] = pulumi.Output.secret(resource.result)
     return result
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom a client logs in as, and its password."""
+
+    name: str
+    password: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Two accounts that may do the same, for generations of passwords to take turns at.
+
+    Stores keep one password for an account; with two, a client that holds the previous generation's
+    goes on until it is revoked.
+    """
+
+    current: Account
+    previous: Account | None
+    """None where the previous generation is revoked, or there was none."""
+
+    @property
+    def accepted(self) -> list[Account]:
+        """Both, the current one first."""
+        return [self.current, *([self.previous] if self.previous else [])]
+
+
+def passwords(name: str, config: Passwords) -> list[pulumi.Output[str]]:
+    """Generated passwords of the accepted generations, the current one first."""
+    return [password(name, generation) for generation in accepted_generations(config)]
+
+
+def accounts(secret: str, config: Passwords, *, name: str, alternate: str) -> Accounts:
+    """Accounts of the accepted generations, with generated passwords.
+
+    Args:
+        secret: What the passwords are called in the state: `password-<secret>-<generation>`.
+        config: Which generations are accepted.
+        name: Of the account of odd generations.
+        alternate: Of the account of even generations.
+    """
+    names = (name, alternate) if config.generation % 2 else (alternate, name)
+    # Not strict: the previous generation may not be there.
+    current, *others = map(Account, names, passwords(secret, config))
+    return Accounts(current, others[0] if others else None)
 
 
 def given(secret: SecretStr) -> pulumi.Output[str]:
@@ -112,7 +158,7 @@ def key_material(config: Keys, issuer: str) -> pulumi.Output[KeyMaterial]:
     )
 
 
-def accepted_generations(config: Keys) -> list[int]:
+def accepted_generations(config: Keys | Passwords) -> list[int]:
     """The current generation, then the previous one unless it is revoked."""
     previous = config.generation - 1
     keep_previous = previous >= 1 and not config.revoke_previous

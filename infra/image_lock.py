@@ -68,12 +68,17 @@ class ImageLock(_Strict):
 
 def own_images(config: StackConfig) -> list[str]:
     """Names of the images that a stack runs and that this repository builds, sorted."""
-    # The mail sink is the one component that a stack may leave out.
+    optional = {
+        "blackbox": config.observability.enabled,
+        "certificates": config.acme is not None,
+        "mail": config.mail.enabled,
+        "prometheus": config.observability.enabled,
+    }
     return sorted(
         entry.build.name
         for component, entry in catalog.CATALOG.items()
         if (config.images.source == "packages" or entry.upstream is None)
-        and (component != "mail" or config.mail.enabled)
+        and optional.get(component, True)
     )
 
 

@@ -7,7 +7,7 @@ image knows which source it came from.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pulumi_docker as docker
 
@@ -38,6 +38,8 @@ class ImageSource:
 
     def __init__(self, config: StackConfig) -> None:
         self._config = config.images
+        # What a stack takes from upstream although it builds the others.
+        self._chosen_upstream = {"auth"} if config.auth.engine == "gotrue" else set()
         self._lock = image_lock.require(config, ROOT)
         self._references: dict[str, pulumi.Output[str]] = {}
 
@@ -48,18 +50,29 @@ class ImageSource:
             ConfigurationError: The stack requires digests and the catalogue has none for it.
         """
         upstream = catalog.CATALOG[component].upstream
-        if self._config.source == "registry" and upstream:
+        if upstream and self._source(component) == "registry":
             return self._upstream(component, upstream)
         name = catalog.image_name(component)
         return self._pulled(name, self._lock.reference(name)) if self._lock else self._built(name)
 
+    def alternative(self, component: str, program: str) -> pulumi.Output[str]:
+        """As `reference`, where a setting puts another program in the component's place.
+
+        Raises:
+            ConfigurationError: The stack requires digests and the catalogue has none for it.
+        """
+        return self._upstream(component, catalog.CATALOG[component].alternatives[program])
+
     def health_check(self, component: str) -> Sequence[str]:
         """Command inside the image that tells whether the component serves."""
-        return catalog.CATALOG[component].health_check(self._config.source)
+        return catalog.CATALOG[component].health_check(self._source(component))
 
     def data_directory(self, component: str) -> str:
         """Where the component keeps its data inside the image."""
-        return catalog.CATALOG[component].data_directory(self._config.source)
+        return catalog.CATALOG[component].data_directory(self._source(component))
+
+    def _source(self, component: str) -> Literal["packages", "registry"]:
+        return "registry" if component in self._chosen_upstream else self._config.source
 
     def _built(self, name: str) -> pulumi.Output[str]:
         if name not in self._references:

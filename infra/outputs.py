@@ -6,6 +6,7 @@
 | `auth_url`, `rest_url` | | the APIs behind it |
 | `jwks_url` | | public keys that tokens are signed with |
 | `mail_url` | | the mail sink's page, where it runs |
+| `prometheus_url` | | the monitor's page and API, where it runs |
 | `publishable_key` | | API key for clients; row-level security decides what it may see |
 | `secret_key` | yes | API key for servers; passes row-level security |
 | `legacy_anon_key`, `legacy_service_role_key` | the latter | HS256 keys for older clients, if on |
@@ -126,6 +127,8 @@ def export(
     pulumi.export("jwks_url", f"{auth.issuer(gateway_url)}/.well-known/jwks.json")
     if config.mail.enabled:
         pulumi.export("mail_url", f"http://{LOOPBACK}:{config.mail.port}")
+    if config.observability.enabled:
+        pulumi.export("prometheus_url", f"http://{LOOPBACK}:{config.observability.port}")
     # Made for clients to carry: public, although it is derived from a secret.
     publishable_key = keys.apply(lambda material: material.current("anon"))
     pulumi.export("publishable_key", pulumi.Output.unsecret(publishable_key))

@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from policies.properties import Properties
     from policies.subject import Subject
 
-FILES_PATHS = ("/run/plinth/files", "/run/plinth/renewed")
+FILES_PATHS = ("/run/plinth/files", "/run/plinth/renewed", "/run/plinth/given")
 """Where every component finds the files that the program wrote for it: those that replace it when
-they change, and those that it reads again."""
+they change, those that it reads again, and those of a volume that the stack was given."""
 
 
 class Mounts(Parameters):
     """Parameters of `mounts-allowed`."""
 
     paths: Mapping[str, tuple[str, ...]] = {
+        "certificates": ("/data/account", "/data/issued"),
         "mongo": ("/data/db", "/var/lib/postgresql/data"),
         "object-store": ("/data",),
         "postgres": ("/var/lib/postgresql/data",),
+        "prometheus": ("/prometheus",),
         "redis": ("/data",),
     }
     """Where each component keeps its data, by component. The program's own files are allowed for

@@ -90,9 +90,21 @@ def _plain(value: Any) -> object:  # noqa: ANN401  whatever the SDK hands out
 
 @dataclass
 class StackFacts:
-    """What the engine says about the stack before it sends the first resource."""
+    """What the engine says about the stack before it sends the stack as a whole."""
 
     configuration: StackConfiguration = field(default_factory=dict, repr=False)
+
+    declared: set[str] = field(default_factory=set)
+    """URN of each resource that it sent on its own: those that the program declares. Empty where a
+    stack is judged without its program."""
+
+    def stays(self, urn: str) -> bool:
+        """Whether a resource of the stack is still there after the run.
+
+        A run with `--refresh` sends the stack with what it is about to delete
+        (pulumi/pkg/resource/deploy/step_executor.go puts refreshed resources among the new ones).
+        """
+        return not self.declared or urn in self.declared
 
 
 def _parameters(policy: Policy[Any], given: Mapping[str, Any]) -> Parameters:
@@ -133,7 +145,7 @@ def _stack_policy(
 
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
         graph = Graph(
-            members=[_member(resource) for resource in args.resources],
+            members=[_member(resource) for resource in args.resources if stack.stays(resource.urn)],
             parameters=_parameters(policy, args.get_config()),
             configuration=stack.configuration,
         )
@@ -212,12 +224,16 @@ def problem_of_configuration(
 
 
 def analyzer(policies: Sequence[Policy[Any]], stack: StackFacts) -> type[Any]:
-    """The SDK's analyzer, which also keeps the stack's configuration and checks its own."""
+    """The SDK's analyzer, which also keeps what it is told, and checks its own configuration."""
 
     class Analyzer(policy_sdk._PolicyAnalyzerServicer):  # noqa: SLF001  the SDK offers no public name
         def ConfigureStack(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802  a name of the protocol
             stack.configuration = dict(request.config)
             return super().ConfigureStack(request, context)
+
+        def Analyze(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802  a name of the protocol
+            stack.declared.add(request.urn)
+            return super().Analyze(request, context)  # type: ignore[no-untyped-call]  # the SDK's
 
         def Configure(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802  a name of the protocol
             given = {

@@ -1,18 +1,21 @@
-"""A certificate authority of the tests' own, and the certificates that it signs."""
+"""Certificates of the tests' own: of an authority that nobody else trusts, or self-signed."""
 
 from __future__ import annotations
 
 import datetime as dt
 import ipaddress
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME = dt.timedelta(days=1)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DAY = dt.timedelta(days=1)
 _SIGNS_CERTIFICATES = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,
@@ -26,8 +29,7 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 )
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(NamedTuple):
     """A certificate and its private key, both in PEM."""
 
     certificate: str
@@ -62,7 +64,7 @@ class Authority:
         signed = (
             _builder(name, key.public_key())
             .issuer_name(self._own.subject)
-            .add_extension(x509.SubjectAlternativeName([_alternative(name)]), critical=False)
+            .add_extension(_alternatives([name]), critical=False)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
@@ -70,29 +72,54 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        return Certificate(_pem(signed), private.decode())
+        return Certificate(_pem(signed), _private_pem(key))
 
 
-def _builder(name: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+def self_signed(
+    subject: str,
+    names: Sequence[str] = ("localhost", "127.0.0.1"),
+    first_day: int = -1,
+    days: int = 30,
+) -> Certificate:
+    """A certificate that is its own authority, for hosts' names and addresses.
+
+    The first of its days is counted from today.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    signed = (
+        _builder(subject, key.public_key(), first_day * DAY, days * DAY)
+        .issuer_name(_name(subject))
+        .add_extension(_alternatives(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return Certificate(_pem(signed), _private_pem(key))
+
+
+def _builder(
+    subject: str,
+    key: ec.EllipticCurvePublicKey,
+    begins: dt.timedelta = -DAY,
+    lifetime: dt.timedelta = 2 * DAY,
+) -> x509.CertificateBuilder:
+    first = dt.datetime.now(dt.UTC) + begins
     return (
         x509.CertificateBuilder()
-        .subject_name(_name(name))
+        .subject_name(_name(subject))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - LIFETIME)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_before(first)
+        .not_valid_after(first + lifetime)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
 def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _alternatives(names: Sequence[str]) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([_alternative(name) for name in names])
 
 
 def _alternative(name: str) -> x509.GeneralName:
@@ -104,3 +131,12 @@ def _alternative(name: str) -> x509.GeneralName:
 
 def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return private.decode()

@@ -19,12 +19,14 @@ NAME = "ci"
 
 COMPONENTS = (
     "auth",
+    "blackbox",
     "db-bootstrap",
     "gateway",
     "mail",
     "mongo",
     "object-store",
     "postgres",
+    "prometheus",
     "redis",
     "rest",
 )

@@ -13,6 +13,7 @@ ADDRESSES = (
     ("rest_url", "REST"),
     ("jwks_url", "Signing keys"),
     ("mail_url", "Mail"),
+    ("prometheus_url", "Prometheus"),
 )
 SECRETS = ("secret_key", "database", "mongo", "redis", "s3")
 

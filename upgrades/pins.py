@@ -66,8 +66,7 @@ def pins(root: Path) -> list[Pin]:
         found += _built(build.name, build, root)
     for component, entry in catalog.CATALOG.items():
         found += _built(component, entry.build, root)
-        if entry.upstream:
-            found.append(_pulled(component, entry.upstream))
+        found += [_pulled(component, image) for image in entry.pulled()]
     return found
 
 

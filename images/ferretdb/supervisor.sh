@@ -2,8 +2,9 @@
 # Runs PostgreSQL and FerretDB as one component: PostgreSQL listens on a socket in the container only,
 # FerretDB on port 27017 with authentication. When either ends, the other is stopped and the container
 # ends. Environment as of the official mongo image: MONGO_INITDB_ROOT_USERNAME and
-# MONGO_INITDB_ROOT_PASSWORD. The root user is created at the first start; its password follows the
-# environment at every start, so that a rotation needs no command of its own.
+# MONGO_INITDB_ROOT_PASSWORD; and, where a second root user is wanted, MONGO_PREVIOUS_ROOT_USERNAME and
+# MONGO_PREVIOUS_ROOT_PASSWORD. Root users follow the environment at every start, so that a rotation
+# needs no command of its own: one that is no longer named loses its password.
 set -euo pipefail
 
 readonly sockets=/var/run/postgresql
@@ -18,11 +19,25 @@ fail() {
 
 username=${MONGO_INITDB_ROOT_USERNAME:-}
 password=${MONGO_INITDB_ROOT_PASSWORD:-}
-unset MONGO_INITDB_ROOT_PASSWORD
-[[ $username =~ ^[A-Za-z_][A-Za-z0-9_]{0,62}$ ]] ||
+previous_username=${MONGO_PREVIOUS_ROOT_USERNAME:-}
+previous_password=${MONGO_PREVIOUS_ROOT_PASSWORD:-}
+unset MONGO_INITDB_ROOT_PASSWORD MONGO_PREVIOUS_ROOT_PASSWORD
+readonly name_pattern='^[A-Za-z_][A-Za-z0-9_]{0,62}$'
+[[ $username =~ $name_pattern ]] ||
     fail "MONGO_INITDB_ROOT_USERNAME: set a name of letters, digits and underscores"
 [[ -n $password ]] || fail "MONGO_INITDB_ROOT_PASSWORD is empty; set the root user's password"
+[[ -z $previous_username || $previous_username =~ $name_pattern ]] ||
+    fail "MONGO_PREVIOUS_ROOT_USERNAME: set a name of letters, digits and underscores, or nothing"
+[[ -z $previous_username || -n $previous_password ]] ||
+    fail "MONGO_PREVIOUS_ROOT_PASSWORD is empty; set the second root user's password"
 [[ -w $PGDATA ]] || fail "$PGDATA cannot be written by uid $(id -u); give the volume to it"
+
+# Held by this container's processes until the last has ended.
+exec 9>"$PGDATA/.supervisor.lock"
+flock --nonblock 9 || fail "another container uses the volume at $PGDATA; stop that one first"
+# A container that was killed leaves it, and here its process number may be another program's, which
+# PostgreSQL would take for a server.
+rm -f "$PGDATA/postmaster.pid"
 
 # Only this container's processes reach the socket, and they all run as the same user: trust.
 if [[ ! -s $PGDATA/PG_VERSION ]]; then
@@ -75,16 +90,23 @@ until pg_isready --quiet --host="$sockets" --username=postgres; do
 done
 
 # On stdin, since arguments are visible to every process of the container.
-ROOT_PASSWORD=$password psql --host="$sockets" --username=postgres --dbname=postgres --no-psqlrc --quiet \
-    --set=ON_ERROR_STOP=1 --set=username="$username" >/dev/null <<SQL || { stop_all; fail "the DocumentDB extension or the root user cannot be set up; the lines above say why"; }
+ROOT_PASSWORD=$password PREVIOUS_PASSWORD=$previous_password \
+    psql --host="$sockets" --username=postgres --dbname=postgres --no-psqlrc --quiet \
+    --set=ON_ERROR_STOP=1 --set=username="$username" --set=previous="$previous_username" >/dev/null <<SQL || { stop_all; fail "the DocumentDB extension or the root users cannot be set up; the lines above say why"; }
 SET client_min_messages = warning;
 SET log_statement = 'none';
 SET log_min_error_statement = panic;
 CREATE EXTENSION IF NOT EXISTS documentdb CASCADE;
-SELECT format('CREATE ROLE %I LOGIN SUPERUSER', :'username')
-WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'username') \gexec
+SELECT format('CREATE ROLE %I LOGIN SUPERUSER', name)
+FROM unnest(ARRAY[:'username', :'previous']) AS name
+WHERE name <> '' AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 \set password \`printf '%s' "\$ROOT_PASSWORD"\`
 ALTER ROLE :"username" PASSWORD :'password';
+\set password \`printf '%s' "\$PREVIOUS_PASSWORD"\`
+SELECT format('ALTER ROLE %I PASSWORD %L', :'previous', :'password') WHERE :'previous' <> '' \gexec
+-- Users that clients create are no superusers.
+SELECT format('ALTER ROLE %I PASSWORD NULL', rolname) FROM pg_authid
+WHERE rolsuper AND rolpassword IS NOT NULL AND rolname NOT IN (:'username', :'previous') \gexec
 SQL
 
 FERRETDB_POSTGRESQL_URL="postgres://postgres@/postgres?host=$sockets" ferretdb \

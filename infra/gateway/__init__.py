@@ -1,1 +1,1 @@
-"""The gateway: one typed route table, one settings model, and their rendering for Envoy."""
+"""The gateway: one typed route table, one settings model, and renderings for Envoy and Kong."""

@@ -35,7 +35,7 @@ class Certificate:
 
 
 def read(config: StackConfig) -> Certificate | None:
-    """Read the stack's certificate; None where the gateway speaks plain HTTP.
+    """Read the stack's certificate; None where there are no files of one.
 
     Args:
         config: The stack's configuration. Relative paths start at the checkout's root.
@@ -45,7 +45,7 @@ def read(config: StackConfig) -> Certificate | None:
             not take, or does not fit: to the other one, to the host of the public URL, or to now.
     """
     tls = config.gateway.tls
-    if tls is None:
+    if tls is None or tls.certificate_file is None or tls.key_file is None:
         return None
     chain = _text("certificate_file", tls.certificate_file)
     key = _text("key_file", tls.key_file)

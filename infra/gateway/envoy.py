@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from infra.gateway import headers
 from infra.gateway.access_log import access_log
+from infra.gateway.challenges import challenge_clusters
 from infra.gateway.clusters import clusters
 from infra.gateway.errors import local_reply_config
 from infra.gateway.filters import http_filters, security_headers
@@ -24,8 +26,6 @@ from infra.gateway.xds import Json, seconds, socket_address, typed
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings
 
-_HEADER_KIBIBYTES = 32
-_HEADER_COUNT = 100
 _CONNECTION_BUFFER_BYTES = 65_536
 _HTTP2_STREAMS = 100
 _HTTP2_STREAM_WINDOW_BYTES = 65_536
@@ -62,7 +62,11 @@ def bootstrap(settings: GatewaySettings, routes: tuple[Route, ...] = ROUTES) -> 
                 metrics_listener(settings),
                 *([redirect_listener(settings, settings.tls)] if settings.tls else []),
             ],
-            "clusters": [*clusters(enabled, settings), admin_cluster(settings)],
+            "clusters": [
+                *clusters(enabled, settings),
+                admin_cluster(settings),
+                *challenge_clusters(settings),
+            ],
         },
     }
 
@@ -117,7 +121,7 @@ def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) ->
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
-        max_request_headers_kb=_HEADER_KIBIBYTES,
+        max_request_headers_kb=headers.MAXIMUM_KIBIBYTES,
         request_headers_timeout=seconds(limits.header_seconds),
         # The longest that a route may ask for; each route has a time of its own besides.
         request_timeout=seconds(
@@ -127,7 +131,7 @@ def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) ->
         drain_timeout=_DRAIN_TIMEOUT,
         common_http_protocol_options={
             "idle_timeout": seconds(limits.idle_seconds),
-            "max_headers_count": _HEADER_COUNT,
+            "max_headers_count": headers.MAXIMUM_COUNT,
             # `X_User_Id` reads as `X-User-Id` to a CGI-style server.
             "headers_with_underscores_action": "REJECT_REQUEST",
         },

@@ -96,6 +96,7 @@ _METHOD_CONNECT: Json = {
 }
 
 _CHALLENGE = (("WWW-Authenticate", "Bearer"),)
+NO_SUCH_UPGRADE = "This path does not take such an upgrade"
 _UNREADABLE = "The request cannot be read"
 _INVALID_TOKEN = "The access token is invalid or has expired"  # noqa: S105 - a message
 
@@ -111,7 +112,7 @@ ERROR_ANSWERS: tuple[ErrorAnswer, ...] = (
     # What Envoy makes of a protocol that the path does not speak, and of a tunnel.
     ErrorAnswer(
         "bad_request",
-        "This path does not take such an upgrade",
+        NO_SUCH_UPGRADE,
         {
             "and_filter": {
                 "filters": [

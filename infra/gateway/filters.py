@@ -6,10 +6,10 @@ Each filter has one duty; what differs between routes is overridden by the route
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.gateway import credential, headers, lua
 from infra.gateway.errors import METADATA_NAMESPACE, ROLES
 from infra.gateway.xds import Json, http_filter_message, set_header
 
@@ -31,38 +31,9 @@ ROUTER = "envoy.filters.http.router"
 TOKEN_REQUIRED = "required"  # noqa: S105 - a name
 TOKEN_OPTIONAL = "optional"  # noqa: S105 - a name
 
-_IDENTITY_HEADER_PREFIXES = (
-    "x-user-",
-    "x-service-",
-    "x-consumer-",
-    "x-credential-",
-    "x-authenticated-",
-    "x-auth-request-",
-    "x-jwt-",
-    # The router's own: they would change time limits and repetitions.
-    "x-envoy-",
-)
-_IDENTITY_HEADERS = (
-    "x-user",
-    "x-role",
-    "x-anonymous-consumer",
-    "x-forwarded-user",
-    "x-forwarded-email",
-    "x-forwarded-groups",
-    "x-forwarded-access-token",
-    "x-forwarded-client-cert",
-    "x-remote-user",
-    "remote-user",
-    "x-real-ip",
-    "x-original-url",
-    "x-rewrite-url",
-    "x-http-method-override",
-    "forwarded",
-)
-_PROXY_HEADERS = ("x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix")
-"""Believed from a trusted proxy, removed otherwise."""
+_ROUTER_HEADER_PREFIX = "x-envoy-"
+"""The router's own: they would change time limits and repetitions."""
 
-_CLOCK_SKEW_SECONDS = 10
 _VERIFIED_TOKENS_KEPT = 2000
 """Tokens per worker thread whose signature is not computed again; their times still are."""
 
@@ -79,23 +50,12 @@ _RATE_LIMIT_KEY: Json = [
     # One customer holds a whole /64 of IPv6.
     {"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}},
 ]
-_SCRIPT = Path(__file__).with_name("api_key.lua")
+_API_KEY_SCRIPT = Path(__file__).with_name("api_key.lua").read_text(encoding="utf-8")
 
 
 def security_headers(*, secure: bool) -> list[Json]:
-    """`HeaderValueOption` list of the headers that every answer has.
-
-    Args:
-        secure: Whether clients come by HTTPS. Browsers ignore Strict-Transport-Security on plain
-            HTTP, and a server must not send it there (RFC 6797, section 7.2).
-    """
-    strict = set_header("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    return [
-        *([strict] if secure else []),
-        set_header("X-Content-Type-Options", "nosniff"),
-        set_header("X-Frame-Options", "DENY"),
-        set_header("Referrer-Policy", "strict-origin-when-cross-origin"),
-    ]
+    """`HeaderValueOption` list of the headers that every answer has; see `headers.security`."""
+    return [set_header(name, value) for name, value in headers.security(secure=secure)]
 
 
 def http_filters(routes: Sequence[Route], settings: GatewaySettings) -> Json:
@@ -124,10 +84,10 @@ def http_filters(routes: Sequence[Route], settings: GatewaySettings) -> Json:
 
 def header_filter(settings: GatewaySettings) -> Json:
     """Remove identity that a client claims by header; add the security headers to answers."""
-    removed = (*_IDENTITY_HEADERS, *(() if settings.trusted_proxies else _PROXY_HEADERS))
+    removed = headers.removed_from_requests(settings.trusted_proxies)
     prefixes = [
         {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}
-        for prefix in _IDENTITY_HEADER_PREFIXES
+        for prefix in (*headers.IDENTITY_PREFIXES, _ROUTER_HEADER_PREFIX)
     ]
     return {
         "name": HEADERS,
@@ -203,19 +163,14 @@ def api_key_script(settings: GatewaySettings, *, key_required: bool, key_in_quer
 
 def api_key_source(settings: GatewaySettings, *, key_required: bool, key_in_query: bool) -> str:
     """Text of the script with its keys; see `api_key_script`."""
-    tokens = {
-        key.value.get_secret_value(): f"Bearer {key.token.get_secret_value()}"
-        for key in settings.api_keys
-    }
-    by_authorization = {f"Bearer {value}": token for value, token in tokens.items()}
+    choices = {"KEY_REQUIRED": key_required, "KEY_IN_QUERY": key_in_query}
     return "\n".join(
         (
-            f"local TOKEN_BY_KEY = {_lua_table(tokens)}",
-            f"local TOKEN_BY_AUTHORIZATION = {_lua_table(by_authorization)}",
-            f"local KEY_REQUIRED = {json.dumps(key_required)}",
-            f"local KEY_IN_QUERY = {json.dumps(key_in_query)}",
+            credential.script(settings),
+            credential.QUERY_SCRIPT,
+            lua.definitions(choices),
             "",
-            _SCRIPT.read_text(encoding="utf-8"),
+            _API_KEY_SCRIPT,
         )
     )
 
@@ -239,7 +194,7 @@ def token_filter(settings: GatewaySettings) -> Json:
                     "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
                     "forward": True,
                     "require_expiration": True,
-                    "clock_skew_seconds": _CLOCK_SKEW_SECONDS,
+                    "clock_skew_seconds": credential.CLOCK_SKEW_SECONDS,
                     "payload_in_metadata": "claims",
                     "jwt_cache_config": {"jwt_cache_size": _VERIFIED_TOKENS_KEPT},
                 }
@@ -293,9 +248,3 @@ def _bucket(per_minute: int) -> Json:
 
 def _always() -> Json:
     return {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
-
-
-def _lua_table(entries: dict[str, str]) -> str:
-    # JSON strings of the characters that the settings admit are Lua strings as well.
-    fields = (f"[{json.dumps(key)}] = {json.dumps(value)}" for key, value in entries.items())
-    return "{ " + ", ".join(fields) + " }"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.gateway.one_route import one_route_listener
+from infra.gateway.plain_listener import plain_listener
 from infra.gateway.xds import Json, socket_address
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ _REQUEST_TIMEOUT = "5s"
 def metrics_listener(settings: GatewaySettings) -> Json:
     """Envoy `Listener` that answers `GET /metrics`."""
     method = {"name": ":method", "string_match": {"exact": "GET"}}
-    return one_route_listener(
+    return plain_listener(
         "metrics",
         settings.metrics_port,
-        {
-            "match": {"path": METRICS_PATH, "headers": [method]},
-            "route": {"cluster": _CLUSTER, "prefix_rewrite": "/stats/prometheus"},
-        },
+        [
+            {
+                "match": {"path": METRICS_PATH, "headers": [method]},
+                "route": {"cluster": _CLUSTER, "prefix_rewrite": "/stats/prometheus"},
+            }
+        ],
         {"request_timeout": _REQUEST_TIMEOUT},
         # What a gateway does that takes no more connections is worth knowing.
         ignore_global_conn_limit=True,

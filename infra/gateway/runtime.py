@@ -16,6 +16,9 @@ KEY_FILE = "key.pem"
 CERTIFICATE_DIRECTORY = "/tmp/certificate"  # noqa: S108 - the container's own, in memory
 """Where `start.sh` puts certificate and key for Envoy."""
 
+ISSUED_DIRECTORY = f"{RENEWED_FILES_DIRECTORY}/current"
+"""Where services/certificates puts what a directory has issued."""
+
 START_FILE = "start.sh"
 START_SCRIPT = Path(__file__).with_name(START_FILE).read_text(encoding="utf-8")
 
@@ -25,13 +28,18 @@ DRAIN_SECONDS = 20
 STOP_GRACE_SECONDS = DRAIN_SECONDS + 10
 
 
-def command(admin_port: int = 9901, *, tls: bool = False) -> list[str]:
-    """Command of the container: Envoy, stopped gracefully, its certificate followed."""
+def command(admin_port: int = 9901, *, certificate: str | None = None) -> list[str]:
+    """Command of the container: Envoy, stopped gracefully, its certificate followed.
+
+    Args:
+        admin_port: Where Envoy listens for the script.
+        certificate: Folder where certificate and key are renewed; None for plain HTTP.
+    """
     return [
         "bash",
         f"{FILES_DIRECTORY}/{START_FILE}",
         f"{FILES_DIRECTORY}/{CONFIGURATION_FILE}",
         str(admin_port),
         str(DRAIN_SECONDS),
-        *([RENEWED_FILES_DIRECTORY, CERTIFICATE_DIRECTORY] if tls else []),
+        *([certificate, CERTIFICATE_DIRECTORY] if certificate else []),
     ]

@@ -88,6 +88,8 @@ class Tls(BaseModel):
 
     public_host: str = Field(min_length=1)
     public_port: int = Field(ge=1, le=65535)
+    challenges: bool = False
+    """Whether the component `certificates` proves to a directory that the host is this one."""
 
 
 class GatewaySettings(BaseModel):

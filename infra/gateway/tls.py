@@ -12,8 +12,9 @@ import yaml
 
 from infra.container import FILES_DIRECTORY
 from infra.gateway import runtime
+from infra.gateway.challenges import challenge_route
 from infra.gateway.filters import security_headers
-from infra.gateway.one_route import one_route_listener
+from infra.gateway.plain_listener import plain_listener
 from infra.gateway.xds import Json, seconds, typed
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _SECRET = "gateway"  # noqa: S105 - a name
 _TRANSPORT = "envoy.extensions.transport_sockets.tls.v3"
 
-_CIPHERS_OF_TLS_1_2 = (
+CIPHERS_OF_TLS_1_2 = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -45,7 +46,7 @@ def transport_socket() -> Json:
             common_tls_context={
                 "tls_params": {
                     "tls_minimum_protocol_version": "TLSv1_2",
-                    "cipher_suites": list(_CIPHERS_OF_TLS_1_2),
+                    "cipher_suites": list(CIPHERS_OF_TLS_1_2),
                 },
                 "alpn_protocols": ["h2", "http/1.1"],
                 "tls_certificate_sds_secret_configs": [
@@ -81,23 +82,27 @@ def secret_file() -> str:
 
 
 def redirect_listener(settings: GatewaySettings, tls: Tls) -> Json:
-    """Envoy `Listener` that sends every plain HTTP request to the public URL."""
+    """Envoy `Listener` that sends every plain HTTP request to the public URL.
+
+    All but what an ACME directory asks for, where one issues the certificate.
+    """
     patience = seconds(settings.client_limits.header_seconds)
-    return one_route_listener(
+    redirect = {
+        "match": {"prefix": "/"},
+        "redirect": {
+            "https_redirect": True,
+            # Not the client's: it could name any host.
+            "host_redirect": tls.public_host,
+            "port_redirect": tls.public_port,
+            # The method stays what it is.
+            "response_code": "PERMANENT_REDIRECT",
+        },
+        "response_headers_to_add": security_headers(secure=False),
+    }
+    return plain_listener(
         "redirect",
         settings.redirect_port,
-        {
-            "match": {"prefix": "/"},
-            "redirect": {
-                "https_redirect": True,
-                # Not the client's: it could name any host.
-                "host_redirect": tls.public_host,
-                "port_redirect": tls.public_port,
-                # The method stays what it is.
-                "response_code": "PERMANENT_REDIRECT",
-            },
-            "response_headers_to_add": security_headers(secure=False),
-        },
+        [challenge_route(), redirect] if tls.challenges else [redirect],
         {
             "request_headers_timeout": patience,
             "request_timeout": patience,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from infra.gateway import filters
+from infra.gateway import cors, filters, headers
 from infra.gateway.errors import METADATA_NAMESPACE
 from infra.gateway.routes import HEALTH_PATH, MEBIBYTE, METHODS, Access, PathRule, Route
 from infra.gateway.xds import DISABLED, Json, http_filter_message, seconds, typed
@@ -14,34 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.gateway.settings import ClientLimits, GatewaySettings
-
-_CORS_METHODS = ", ".join(method for method in METHODS if method != "HEAD")
-_CORS_REQUEST_HEADERS = (
-    "Authorization",
-    "Content-Type",
-    "Content-Profile",
-    "Accept-Profile",
-    "apikey",
-    "x-client-info",
-    "X-Request-ID",
-    "Prefer",
-    "Range",
-    "x-supabase-api-version",
-    "x-upsert",
-    "Tus-Resumable",
-    "Upload-Length",
-    "Upload-Metadata",
-    "Upload-Offset",
-)
-_CORS_RESPONSE_HEADERS = (
-    "X-Request-ID",
-    "Content-Range",
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "Retry-After",
-)
-_CORS_MAX_AGE_SECONDS = 3600
 
 _SLOWEST_UPLOAD_BYTES_PER_SECOND = 16 * 1024
 """What a client must manage, or its upload does not fit into its time."""
@@ -55,23 +27,12 @@ _UNCHECKED = (
 )
 """Filters that have no part in an answer of the gateway's own."""
 
-_UPSTREAM_HEADERS_REMOVED = (
-    # The gateway alone says which origins may read an answer.
-    "access-control-allow-origin",
-    "access-control-allow-credentials",
-    "access-control-allow-methods",
-    "access-control-allow-headers",
-    "access-control-expose-headers",
-    "access-control-max-age",
-    "via",
-)
-
 
 def route_configuration(routes: tuple[Route, ...], settings: GatewaySettings) -> Json:
     """Envoy `RouteConfiguration` with one virtual host for every name."""
     return {
         "name": "gateway",
-        "response_headers_to_remove": list(_UPSTREAM_HEADERS_REMOVED),
+        "response_headers_to_remove": [*headers.PERMISSIONS, "via"],
         "virtual_hosts": [
             {
                 "name": "gateway",
@@ -120,10 +81,10 @@ def _cors_policy(settings: GatewaySettings) -> Json:
     return http_filter_message(
         "cors.v3.CorsPolicy",
         allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
-        allow_methods=_CORS_METHODS,
-        allow_headers=", ".join(_CORS_REQUEST_HEADERS),
-        expose_headers=", ".join(_CORS_RESPONSE_HEADERS),
-        max_age=str(_CORS_MAX_AGE_SECONDS),
+        allow_methods=", ".join(cors.ALLOWED_METHODS),
+        allow_headers=", ".join(cors.REQUEST_HEADERS),
+        expose_headers=", ".join(cors.ANSWER_HEADERS),
+        max_age=str(cors.MAX_AGE_SECONDS),
         allow_credentials=True,
         # A preflight of another origin ends here too, without the headers that would allow it.
         forward_not_matching_preflights=False,
@@ -188,10 +149,10 @@ def _by_body(route: Route, envoy_route: Json) -> Iterator[Json]:
     itself holds the sender to it, byte by byte, and there is nothing to count.
     """
 
-    def taken(setting: Json, headers: Json) -> Json:
+    def taken(setting: Json, having: Json) -> Json:
         return {
             **envoy_route,
-            "match": {**envoy_route["match"], **({"headers": headers} if headers else {})},
+            "match": {**envoy_route["match"], **({"headers": having} if having else {})},
             "typed_per_filter_config": {
                 filters.BODY: setting,
                 **envoy_route["typed_per_filter_config"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.container import ContainerService, ContainerSpec, HealthCheck, PublishedPort
+from infra.watch import Metrics
 
 if TYPE_CHECKING:
     from infra.context import Context
@@ -15,6 +16,7 @@ SMTP_PORT = 1025
 
 def declare(context: Context) -> ContainerService:
     """Declare the sink."""
+    metrics = {"MP_ENABLE_PROMETHEUS": "true"} if context.config.observability.enabled else {}
     return ContainerService(
         ContainerSpec(
             component="mail",
@@ -26,10 +28,12 @@ def declare(context: Context) -> ContainerService:
                 "MP_MAX_MESSAGES": "500",
                 "MP_SMTP_BIND_ADDR": f"0.0.0.0:{SMTP_PORT}",
                 "MP_UI_BIND_ADDR": f"0.0.0.0:{WEB_PORT}",
+                **metrics,
             },
             networks=("backend",),
             ports=[PublishedPort(WEB_PORT, context.config.mail.port)],
             health=HealthCheck(context.images.health_check("mail")),
+            watch=Metrics(WEB_PORT),
             memory_mebibytes=128,
         ),
         context.site,

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
     from infra.config import ExternalDatabase, ExternalMongo, ExternalRedis, TlsMode
+
+HTTP_PORT = 80
+HTTPS_PORT = 443
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,16 @@ class ExternalStore:
     component: str
     address: str
     """`host:port`, or the URL of an S3 API."""
+
+    networks = ("backend",)
+    """The one with a way out."""
+
+    @property
+    def watch(self) -> TcpProbe:
+        """How it is watched from here."""
+        url = urlsplit(self.address if "//" in self.address else f"//{self.address}")
+        port = url.port or (HTTP_PORT if url.scheme == "http" else HTTPS_PORT)
+        return TcpProbe(port, url.hostname)
 
     @property
     def summary(self) -> dict[str, object]:

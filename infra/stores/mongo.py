@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infra import credentials
 from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
 from infra.stores.endpoint import Endpoint, ExternalStore
+from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
     import pulumi
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 PORT = 27017
 USER = "plinth"
+ALTERNATE_USER = "plinth_alternate"
+"""Generations of passwords take turns at the two users."""
 
 
 @dataclass(frozen=True)
 class Mongo:
-    """A store and the password of its first user."""
+    """A store and the password of the user that the endpoint names."""
 
     server: ContainerService | ExternalStore
     endpoint: Endpoint
@@ -44,15 +47,24 @@ def _elsewhere(external: ExternalMongo) -> Mongo:
 
 
 def _here(context: Context) -> Mongo:
-    password = context.password("mongo")
+    accounts = credentials.accounts(
+        "mongo", context.config.passwords, name=USER, alternate=ALTERNATE_USER
+    )
+    current, previous = accounts.current, accounts.previous
     published = context.config.mongo.port
     server = ContainerService(
         ContainerSpec(
             component="mongo",
             image=context.images.reference("mongo"),
             user="999:999",
-            environment={"MONGO_INITDB_ROOT_USERNAME": USER},
-            secret_environment={"MONGO_INITDB_ROOT_PASSWORD": password},
+            environment={
+                "MONGO_INITDB_ROOT_USERNAME": current.name,
+                **({"MONGO_PREVIOUS_ROOT_USERNAME": previous.name} if previous else {}),
+            },
+            secret_environment={
+                "MONGO_INITDB_ROOT_PASSWORD": current.password,
+                **({"MONGO_PREVIOUS_ROOT_PASSWORD": previous.password} if previous else {}),
+            },
             volumes=[DataVolume("mongo-data", context.images.data_directory("mongo"))],
             temporary={
                 "/tmp": "rw,size=64m",  # noqa: S108  (a mount inside the container)
@@ -61,11 +73,14 @@ def _here(context: Context) -> Mongo:
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("mongo")),
+            watch=TcpProbe(PORT),
             memory_mebibytes=640,
             shared_memory_mebibytes=128,
             stop_grace_seconds=60,
         ),
         context.site,
     )
-    endpoint = Endpoint("mongodb", "mongo", PORT, USER, database="", published_port=published)
-    return Mongo(server, endpoint, password)
+    endpoint = Endpoint(
+        "mongodb", "mongo", PORT, current.name, database="", published_port=published
+    )
+    return Mongo(server, endpoint, current.password)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infra import credentials
 from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
 from infra.stores.endpoint import ExternalStore, ObjectEndpoint
+from infra.watch import HttpProbe
 
 if TYPE_CHECKING:
     import pulumi
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 PORT = 9000
 ACCESS_KEY_IDENTIFIER = "plinth"
+ALTERNATE_ACCESS_KEY_IDENTIFIER = "plinth-alternate"
+"""Generations of passwords take turns at the two accounts."""
 BUCKET = "plinth"
 REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """A store and the secret of its root account."""
+    """A store and the secret of the access key that the endpoint names."""
 
     server: ContainerService | ExternalStore
     endpoint: ObjectEndpoint
@@ -50,7 +53,13 @@ def _elsewhere(external: ExternalObjectStore) -> ObjectStore:
 
 
 def _here(context: Context) -> ObjectStore:
-    secret_access_key = context.password("object-store")
+    accounts = credentials.accounts(
+        "object-store",
+        context.config.passwords,
+        name=ACCESS_KEY_IDENTIFIER,
+        alternate=ALTERNATE_ACCESS_KEY_IDENTIFIER,
+    )
+    current, previous = accounts.current, accounts.previous
     published = context.config.object_store.port
     server = ContainerService(
         ContainerSpec(
@@ -58,15 +67,20 @@ def _here(context: Context) -> ObjectStore:
             image=context.images.reference("object-store"),
             user="1000:1000",
             environment={
-                "ROOT_ACCESS_KEY_ID": ACCESS_KEY_IDENTIFIER,
+                **({"PREVIOUS_ACCESS_KEY_ID": previous.name} if previous else {}),
+                "ROOT_ACCESS_KEY_ID": current.name,
                 "S3_BUCKETS": BUCKET,
                 "S3_REGION": REGION,
             },
-            secret_environment={"ROOT_SECRET_ACCESS_KEY": secret_access_key},
+            secret_environment={
+                **({"PREVIOUS_SECRET_ACCESS_KEY": previous.password} if previous else {}),
+                "ROOT_SECRET_ACCESS_KEY": current.password,
+            },
             volumes=[DataVolume("object-store-data", "/data")],
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("object-store")),
+            watch=HttpProbe(PORT, "/health"),
             memory_mebibytes=256,
             stop_grace_seconds=30,
         ),
@@ -76,7 +90,7 @@ def _here(context: Context) -> ObjectStore:
         url=f"http://object-store:{PORT}",
         region=REGION,
         bucket=BUCKET,
-        access_key_id=ACCESS_KEY_IDENTIFIER,
+        access_key_id=current.name,
         published_port=published,
     )
-    return ObjectStore(server, endpoint, secret_access_key)
+    return ObjectStore(server, endpoint, current.password)

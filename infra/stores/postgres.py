@@ -20,6 +20,7 @@ from infra.container import (
     PublishedPort,
 )
 from infra.stores.endpoint import Endpoint, ExternalStore
+from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ PORT = 5432
 DATABASE = "postgres"
 SUPERUSER = "postgres"
 LOGIN_ROLES = ("authenticator", "auth_admin")
-"""Roles that services connect as; each gets a password of its own."""
+"""Roles that services act as; each gets a password of its own."""
 
 _CA_FILE = "database-ca.pem"
 _PRELOADED_EXTENSIONS = ("pg_cron", "pg_stat_statements", "pgaudit")
@@ -74,7 +75,18 @@ class Postgres:
     client: Client
     bootstrap: ContainerService
     superuser_password: pulumi.Output[str]
-    role_passwords: Mapping[str, pulumi.Output[str]]
+    logins: Mapping[str, credentials.Account]
+    """How to log in, by the role that it gives."""
+
+
+def alternate(role: str) -> str:
+    """Role that logs in as another one: generations of passwords take turns at the two."""
+    return f"{role}_alternate"
+
+
+def logins() -> list[str]:
+    """Every role that services log in as, now or with another generation of passwords."""
+    return [login for role in LOGIN_ROLES for login in (role, alternate(role))]
 
 
 def declare(context: Context) -> Postgres:
@@ -89,7 +101,12 @@ def declare(context: Context) -> Postgres:
         # The server takes it when its data directory is made and never again: one generation.
         superuser_password = credentials.password("postgres", generation=1)
         server = _server(context, superuser_password)
-    role_passwords = {role: context.password(role) for role in LOGIN_ROLES}
+    accounts = {
+        role: credentials.accounts(
+            role, context.config.passwords, name=role, alternate=alternate(role)
+        )
+        for role in LOGIN_ROLES
+    }
     return Postgres(
         server=server,
         client=client,
@@ -100,13 +117,14 @@ def declare(context: Context) -> Postgres:
             {
                 "PGPASSWORD": superuser_password,
                 **{
-                    f"ROLE_PASSWORD_{role.upper()}": password
-                    for role, password in role_passwords.items()
+                    f"ROLE_PASSWORD_{account.name.upper()}": account.password
+                    for each in accounts.values()
+                    for account in each.accepted
                 },
             },
         ),
         superuser_password=superuser_password,
-        role_passwords=role_passwords,
+        logins={role: each.current for role, each in accounts.items()},
     )
 
 
@@ -153,6 +171,7 @@ def _server(context: Context, superuser_password: pulumi.Output[str]) -> Contain
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("postgres")),
+            watch=TcpProbe(PORT),
             memory_mebibytes=512,
             shared_memory_mebibytes=128,
             cpu_shares=1024,

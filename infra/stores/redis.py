@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import pulumi
 
 from infra import credentials
 from infra.container import (
@@ -15,9 +18,10 @@ from infra.container import (
     PublishedPort,
 )
 from infra.stores.endpoint import Endpoint, ExternalStore
+from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
-    import pulumi
+    from collections.abc import Sequence
 
     from infra.config import ExternalRedis
     from infra.context import Context
@@ -35,13 +39,20 @@ class Redis:
     password: pulumi.Output[str]
 
 
-def configuration(password: str) -> str:
-    """Content of redis.conf."""
+def configuration(passwords: Sequence[str]) -> str:
+    """Content of redis.conf.
+
+    Args:
+        passwords: What the one user of the server may log in with.
+    """
+    digests = " ".join(
+        f"#{hashlib.sha256(password.encode()).hexdigest()}" for password in passwords
+    )
     settings = {
         "bind": "0.0.0.0 -::*",
         "port": str(PORT),
         "protected-mode": "yes",
-        "requirepass": password,
+        "user": f"default on {digests} ~* &* +@all",
         "dir": "/data",
         # Every write reaches the disk within a second; a snapshot would lose minutes.
         "appendonly": "yes",
@@ -71,7 +82,8 @@ def _elsewhere(external: ExternalRedis) -> Redis:
 
 
 def _here(context: Context) -> Redis:
-    password = context.password("redis")
+    passwords = credentials.passwords("redis", context.config.passwords)
+    password = passwords[0]
     published = context.config.redis.port
     server = ContainerService(
         ContainerSpec(
@@ -79,12 +91,13 @@ def _here(context: Context) -> Redis:
             image=context.images.reference("redis"),
             user="999:999",
             command=("redis-server", f"{FILES_DIRECTORY}/redis.conf"),
-            files={"redis.conf": password.apply(configuration)},
+            files={"redis.conf": pulumi.Output.all(*passwords).apply(configuration)},
             secret_environment={"REDISCLI_AUTH": password},
             volumes=[DataVolume("redis-data", "/data")],
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
             health=HealthCheck(context.images.health_check("redis")),
+            watch=TcpProbe(PORT),
             memory_mebibytes=_MEMORY_MEBIBYTES,
             stop_grace_seconds=30,
         ),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from services.auth.sessions import AuthenticationMethod
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from services.auth.context import AuthContext
-    from services.auth.models import Session, User
+    from services.auth.models import Client, Session, User
+
+HookMethod = AuthenticationMethod | Literal["token_refresh"]
+"""How an access token comes about, as hooks are told."""
 
 
 def claims_of(
@@ -40,15 +47,32 @@ def claims_of(
     }
 
 
-def token_answer(
+async def token_answer(  # noqa: PLR0913  (what an answer is made of)
+    connection: asyncpg.Connection,
     context: AuthContext,
     user: User,
     session: Session,
     refresh_token: str,
     *,
+    method: HookMethod,
+    client: Client,
     newly_created: bool = False,
 ) -> dict[str, Any]:
-    """Body of every answer that signs a user in."""
+    """Body of every answer that signs a user in.
+
+    Args:
+        connection: In the transaction that signs the user in, which the hook takes part in.
+        context: The service's parts.
+        user: Who signs in.
+        session: Their session.
+        refresh_token: Its active token.
+        method: How they sign in.
+        client: Where the request comes from.
+        newly_created: As in `User.to_json`.
+
+    Raises:
+        AuthError: The hook refuses or fails; the transaction must not be kept.
+    """
     lifetime = context.settings.jwt_lifetime_seconds
     issued_at = int(dt.datetime.now(dt.UTC).timestamp())
     claims = claims_of(
@@ -58,6 +82,8 @@ def token_answer(
         issued_at=issued_at,
         lifetime_seconds=lifetime,
     )
+    if context.access_token_hook is not None:
+        claims = await context.access_token_hook.change(connection, claims, method, client)
     return {
         "access_token": context.keys.sign(claims),
         "token_type": "bearer",

@@ -71,6 +71,17 @@ class CodeGrant(Body):
     code_verifier: str = ""
 
 
+class IdTokenGrant(Body):
+    """`POST /token?grant_type=id_token`."""
+
+    provider: str = ""
+    id_token: str = ""
+    access_token: str = ""
+    nonce: str = ""
+    client_id: str = ""
+    issuer: str = ""
+
+
 class Recovery(Body):
     """`POST /recover`."""
 

@@ -13,15 +13,21 @@ from fastapi import Depends, Request
 from prometheus_client import Counter
 
 from services.auth import sessions, store
+from services.auth.attempts import Attempts
 from services.auth.background import BackgroundWork
 from services.auth.errors import AuthError
+from services.auth.external.flow_secrets import FlowSecrets
+from services.auth.external.providers import Provider
+from services.auth.hooks.access_token import AccessTokenHook
 from services.auth.mail.templates import Template, TemplateName
 from services.auth.mail.transport import MailTransport
 from services.auth.mail_frequency import MailFrequency
 from services.auth.models import Client, Session, User
 from services.auth.one_time_tokens import TokenDigests
 from services.auth.passwords import Passwords
+from services.auth.rate_limits import RateLimits
 from services.auth.redirects import RedirectRules, requested_redirect
+from services.auth.refresh_tokens import RefreshTokenValues
 from services.auth.settings import AuthSettings
 from services.auth.signing import SigningKeys
 from services.shared.database import Database
@@ -43,8 +49,14 @@ class AuthContext:
     mail: MailTransport
     templates: Mapping[TemplateName, Template]
     tokens: TokenDigests
+    refresh_tokens: RefreshTokenValues
+    attempts: Attempts
+    rate_limits: RateLimits
+    access_token_hook: AccessTokenHook | None
     frequency: MailFrequency
     redirects: RedirectRules
+    providers: Mapping[str, Provider]
+    flow_secrets: FlowSecrets
     background: BackgroundWork
 
 

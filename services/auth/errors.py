@@ -37,12 +37,24 @@ class WeakPasswordError(AuthError):
     """The password is not strong enough.
 
     Attributes:
-        reasons: Which requirements it misses; `length` is the only one that is checked.
+        reasons: Which requirements it misses: `length`, `pwned`.
     """
 
     def __init__(self, message: str, reasons: Sequence[str]) -> None:
         super().__init__(422, "weak_password", message)
         self.reasons = tuple(reasons)
+
+
+class OAuthError(AuthError):
+    """A request is refused in the form of OAuth 2.0 (RFC 6749, section 5.2): status 400.
+
+    Attributes:
+        error: GoTrue's name of the kind of error.
+    """
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(400, "validation_failed", description)
+        self.error = error
 
 
 def validation_failed(message: str, *, status: int = 400) -> AuthError:
@@ -81,6 +93,9 @@ def install_error_answers(app: FastAPI) -> None:
 
 def error_answer(scope: Scope, error: ServiceError) -> JSONResponse:
     """Answer for an error, in the form that the request's version header asks for."""
+    if isinstance(error, OAuthError):
+        content = {"error": error.error, "error_description": error.message}
+        return JSONResponse(content, status_code=error.status, headers=error.headers)
     code, message = _in_words_of_gotrue(error)
     headers = dict(error.headers)
     body: dict[str, Any]

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from services.auth.errors import AuthError, validation_failed
@@ -47,6 +47,9 @@ class FlowState:
     authentication_method: AuthenticationMethod
     challenge: Challenge
     has_expired: bool
+    provider_access_token: str = field(default="", repr=False)
+    """Of a sign-in with a provider; sealed by the code."""
+    provider_refresh_token: str = field(default="", repr=False)
 
 
 def parse_challenge(method: str, value: str) -> Challenge | None:
@@ -136,7 +139,7 @@ async def issue_code(
            where user_id = $1 and authentication_method = $2 returning true""",
         user_id,
         method,
-        _digest(code),
+        digest_of(code),
     )
     if not found:
         raise AuthError(400, "flow_state_not_found", "No valid flow state found for user.")
@@ -156,11 +159,12 @@ async def find_flow(
     row = await connection.fetchrow(
         """select id, user_id, provider_type, authentication_method,
                   code_challenge_method::text, code_challenge,
+                  provider_access_token, provider_refresh_token,
                   auth_code_issued_at <= now() - $2::interval as has_expired
            from auth.flow_state
            where auth_code = $1 and user_id is not null and code_challenge is not null
            for update""",
-        _digest(code),
+        digest_of(code),
         lifetime,
     )
     if row is None:
@@ -172,6 +176,8 @@ async def find_flow(
         authentication_method=row["authentication_method"],
         challenge=Challenge(row["code_challenge_method"], row["code_challenge"]),
         has_expired=row["has_expired"],
+        provider_access_token=row["provider_access_token"] or "",
+        provider_refresh_token=row["provider_refresh_token"] or "",
     )
 
 
@@ -180,6 +186,9 @@ async def end_flow(connection: asyncpg.Connection, flow_id: uuid.UUID) -> None:
     await connection.execute("delete from auth.flow_state where id = $1", flow_id)
 
 
-def _digest(code: str) -> str:
-    """Of a random UUID, which nobody can guess: no key and no salt are needed."""
+def digest_of(code: str) -> str:
+    """What the database keeps of a code.
+
+    Nobody can guess a random UUID: no key and no salt are needed.
+    """
     return hashlib.sha256(code.encode()).hexdigest()

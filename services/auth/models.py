@@ -298,10 +298,16 @@ class Session:
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """One row of `auth.refresh_tokens`; `age_seconds` counts from its last change."""
+    """One row of `auth.refresh_tokens`.
+
+    Attributes:
+        digest: What is kept of its value.
+        parent: Digest of the token that it replaced.
+        age_seconds: Time since its last change.
+    """
 
     id: int
-    token: str
+    digest: str
     parent: str | None
     revoked: bool
     session_id: UUID | None

@@ -1,4 +1,4 @@
-"""Password hashes: bcrypt with GoTrue's cost, off the event loop, in a few threads.
+"""Passwords: bcrypt with GoTrue's cost, off the event loop, in a few threads; and their strength.
 
 Verification takes the same time whether or not there is a hash to compare with, so that an answer's
 delay does not tell who is registered.
@@ -12,11 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import bcrypt
+import structlog
 
 from services.auth.errors import AuthError, WeakPasswordError, validation_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from services.auth.breached_passwords import BreachedPasswords
+
+logger = structlog.get_logger()
 
 Result = TypeVar("Result")
 
@@ -32,29 +37,62 @@ _HASH_OF_NOTHING = bcrypt.hashpw(b"no user has this password", bcrypt.gensalt(CO
 
 
 class Passwords:
-    """Hashes and verifies passwords in a bounded pool of threads."""
+    """Hashes, verifies and judges passwords in a bounded pool of threads.
 
-    def __init__(self, minimum_length: int) -> None:
+    Args:
+        minimum_length: Shortest password that may be set, in bytes.
+        breached: Passwords that may not be set; None allows all.
+        refuse_unchecked: Whether one is refused that cannot be looked up there.
+    """
+
+    def __init__(
+        self,
+        minimum_length: int,
+        *,
+        breached: BreachedPasswords | None = None,
+        refuse_unchecked: bool = False,
+    ) -> None:
         self._minimum_length = minimum_length
+        self._breached = breached
+        self._refuse_unchecked = refuse_unchecked
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bcrypt")
         self._waiting = 0
 
-    def check_strength(self, password: str) -> None:
+    async def check_strength(self, password: str) -> None:
         """Return when the password may be set.
 
         Raises:
-            AuthError: It is longer than bcrypt reads.
-            WeakPasswordError: It is too short.
+            AuthError: It is longer than bcrypt reads, or could not be looked up.
+            WeakPasswordError: It is too short, or known from a breach.
         """
         length = len(password.encode())
         if length > LONGEST_PASSWORD_BYTES:
             raise validation_failed(
                 f"Password cannot be longer than {LONGEST_PASSWORD_BYTES} characters"
             )
+        weaknesses = {}
         if length < self._minimum_length:
-            raise WeakPasswordError(
-                f"Password should be at least {self._minimum_length} characters.", ["length"]
+            weaknesses["length"] = f"Password should be at least {self._minimum_length} characters."
+        if await self._is_breached(password):
+            weaknesses["pwned"] = (
+                "Password is known to be weak and easy to guess, please choose a different one."
             )
+        if weaknesses:
+            raise WeakPasswordError(" ".join(weaknesses.values()), list(weaknesses))
+
+    async def _is_breached(self, password: str) -> bool:
+        breached = self._breached
+        if breached is None:
+            return False
+        try:
+            return await self._run(lambda: breached.contains(password))
+        except OSError as error:
+            logger.warning("password not looked up", reason=type(error).__name__)
+            if not self._refuse_unchecked:
+                return False
+            raise AuthError(
+                500, "unexpected_failure", "Unable to perform password strength check"
+            ) from None
 
     async def hash(self, password: str) -> str:
         """Hash for `users.encrypted_password`."""

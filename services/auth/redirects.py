@@ -86,24 +86,65 @@ def requested_redirect(request: Request, rules: RedirectRules) -> str:
 
 
 def glob_expression(glob: str) -> str:
-    """Regular expression of a glob, for whole addresses."""
-    return "".join(map(_expression_of, _GLOB_PART.finditer(glob)))
+    """Regular expression of a glob, for whole addresses.
+
+    What stands for the host in a glob is only compared with the host of an address. Otherwise
+    `https://*.example.com/**` would allow `https://0x7f000001?.example.com/`, another host.
+    """
+    begin, end = _authority_of(glob)
+    authority, is_last = glob[begin:end], end == len(glob)
+    rest = ".*" if is_last and authority.endswith("**") else ""
+    return (
+        _expression(glob[:begin], _ANYWHERE)
+        + _expression(authority.removesuffix("**") if rest else authority, _IN_AUTHORITY)
+        + (rest or _expression(glob[end:], _ANYWHERE))
+    )
 
 
-def _expression_of(part: re.Match[str]) -> str:
+def _authority_of(glob: str) -> tuple[int, int]:
+    """Where the host and port of a glob begin and end; both 0 when it has none."""
+    scheme, separator, _ = glob.partition("://")
+    if not separator:
+        return 0, 0
+    begin = end = len(scheme) + len(separator)
+    while end < len(glob) and (
+        glob[end] != "/" or glob.count("{", 0, end) > glob.count("}", 0, end)
+    ):
+        end += 1
+    return begin, end
+
+
+@dataclass(frozen=True)
+class _Wildcards:
+    """Regular expressions of the parts of a glob that stand for characters."""
+
+    anything: str
+    one: str
+    negation: str
+
+
+_ANYWHERE = _Wildcards(anything=".", one="[^./]", negation="^")
+_IN_AUTHORITY = _Wildcards(anything="[^/?#]", one="[^./?#]", negation="^/?#")
+
+
+def _expression(glob: str, wildcards: _Wildcards) -> str:
+    return "".join(_expression_of(part, wildcards) for part in _GLOB_PART.finditer(glob))
+
+
+def _expression_of(part: re.Match[str], wildcards: _Wildcards) -> str:
     anything, within, one, characters, alternatives, escaped, other = part.groups()
     if anything:
-        return ".*"
+        return f"{wildcards.anything}*"
     if within:
-        return "[^./]*"
+        return f"{wildcards.one}*"
     if one:
-        return "[^./]"
+        return wildcards.one
     if characters:
-        negation = "^" if characters.startswith("!") else ""
+        negation = wildcards.negation if characters.startswith("!") else ""
         members = characters.removeprefix("!").replace("\\", r"\\").replace("^", r"\^")
         return f"[{negation}{members}]"
     if alternatives is not None:
-        choices = "|".join(glob_expression(one) for one in alternatives.split(","))
+        choices = "|".join(_expression(one, wildcards) for one in alternatives.split(","))
         return f"(?:{choices})"
     return re.escape(escaped or other)
 

@@ -1,14 +1,17 @@
-"""The SQL of sessions and refresh tokens."""
+"""The SQL of sessions."""
 
 from __future__ import annotations
 
 import ipaddress
-import secrets
-import string
 import uuid
 from typing import TYPE_CHECKING, Literal
 
-from services.auth.models import NO_USER, Client, RefreshToken, Session
+from services.auth.models import Client, Session
+from services.auth.refresh_tokens import (
+    RefreshTokenValues,
+    delete_refresh_tokens,
+    insert_refresh_token,
+)
 
 if TYPE_CHECKING:
     import asyncpg
@@ -19,6 +22,7 @@ AuthenticationMethod = Literal[
     "email_change",
     "invite",
     "magiclink",
+    "oauth",
     "otp",
     "password",
     "recovery",
@@ -26,17 +30,10 @@ AuthenticationMethod = Literal[
 ]
 """GoTrue's names of the ways to sign in, as the `amr` claim has them."""
 
-_TOKEN_CHARACTERS = string.ascii_lowercase + "234567"
-_TOKEN_LENGTH = 12
-
-
-def new_refresh_token() -> str:
-    """12 characters of base32, 60 bits, as GoTrue's."""
-    return "".join(secrets.choice(_TOKEN_CHARACTERS) for _ in range(_TOKEN_LENGTH))
-
 
 async def start_session(
     connection: asyncpg.Connection,
+    values: RefreshTokenValues,
     user_id: uuid.UUID,
     method: AuthenticationMethod,
     client: Client,
@@ -52,7 +49,7 @@ async def start_session(
         _inet(client),
     )
     await _record_method(connection, session_id, method)
-    return session_id, await _insert_refresh_token(connection, user_id, session_id, parent=None)
+    return session_id, await insert_refresh_token(connection, values, user_id, session_id)
 
 
 async def load_session(connection: asyncpg.Connection, session_id: uuid.UUID) -> Session | None:
@@ -84,50 +81,6 @@ async def lock_session(connection: asyncpg.Connection, session_id: uuid.UUID) ->
         "select 1 from auth.sessions where id = $1 for no key update", session_id
     )
     return await load_session(connection, session_id)
-
-
-async def find_refresh_token(connection: asyncpg.Connection, token: str) -> RefreshToken | None:
-    """Refresh token, revoked or not, by its value."""
-    row = await connection.fetchrow(
-        """select id, token, parent, revoked, session_id, user_id,
-                  extract(epoch from clock_timestamp() - updated_at)::float8 as age_seconds
-           from auth.refresh_tokens where token = $1""",
-        token,
-    )
-    return None if row is None else _refresh_token(row)
-
-
-async def find_active_refresh_token(
-    connection: asyncpg.Connection, session_id: uuid.UUID
-) -> RefreshToken | None:
-    """The session's newest refresh token that is not revoked."""
-    row = await connection.fetchrow(
-        """select id, token, parent, revoked, session_id, user_id,
-                  extract(epoch from clock_timestamp() - updated_at)::float8 as age_seconds
-           from auth.refresh_tokens
-           where session_id = $1 and revoked is not true order by id desc limit 1""",
-        session_id,
-    )
-    return None if row is None else _refresh_token(row)
-
-
-async def replace_refresh_token(
-    connection: asyncpg.Connection, used: RefreshToken, session: Session
-) -> str:
-    """Revoke a refresh token and put a child in its place. Returns the child."""
-    await connection.execute(
-        "update auth.refresh_tokens set revoked = true, updated_at = now() where id = $1", used.id
-    )
-    return await _insert_refresh_token(connection, session.user_id, session.id, parent=used.token)
-
-
-async def revoke_family(connection: asyncpg.Connection, session_id: uuid.UUID) -> None:
-    """Revoke every refresh token of a session."""
-    await connection.execute(
-        """update auth.refresh_tokens set revoked = true, updated_at = now()
-           where session_id = $1 and revoked is not true""",
-        session_id,
-    )
 
 
 async def record_refresh(
@@ -162,7 +115,10 @@ async def end_sessions(
 
 
 async def raise_session(
-    connection: asyncpg.Connection, session: Session, factor_id: uuid.UUID
+    connection: asyncpg.Connection,
+    values: RefreshTokenValues,
+    session: Session,
+    factor_id: uuid.UUID,
 ) -> str:
     """Note that a session was authenticated by a second factor too. Returns its refresh token.
 
@@ -176,8 +132,8 @@ async def raise_session(
         factor_id,
     )
     await _record_method(connection, session.id, "totp")
-    await connection.execute("delete from auth.refresh_tokens where session_id = $1", session.id)
-    return await _insert_refresh_token(connection, session.user_id, session.id, parent=None)
+    await delete_refresh_tokens(connection, session.id)
+    return await insert_refresh_token(connection, values, session.user_id, session.id)
 
 
 async def end_sessions_without_second_factor(
@@ -212,35 +168,6 @@ async def _record_method(
            on conflict (session_id, authentication_method) do update set updated_at = now()""",
         session_id,
         method,
-    )
-
-
-async def _insert_refresh_token(
-    connection: asyncpg.Connection, user_id: uuid.UUID, session_id: uuid.UUID, parent: str | None
-) -> str:
-    token = new_refresh_token()
-    await connection.execute(
-        """insert into auth.refresh_tokens (
-             instance_id, token, user_id, revoked, parent, session_id, created_at, updated_at
-           ) values ($1, $2, $3, false, $4, $5, now(), now())""",
-        NO_USER,
-        token,
-        str(user_id),
-        parent,
-        session_id,
-    )
-    return token
-
-
-def _refresh_token(row: asyncpg.Record) -> RefreshToken:
-    return RefreshToken(
-        id=row["id"],
-        token=row["token"],
-        parent=row["parent"],
-        revoked=bool(row["revoked"]),
-        session_id=row["session_id"],
-        user_id=uuid.UUID(row["user_id"]),
-        age_seconds=row["age_seconds"],
     )
 
 

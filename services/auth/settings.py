@@ -9,14 +9,23 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+from pathlib import Path  # noqa: TC003  (pydantic reads the annotation)
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.auth.breached_passwords import BreachedPasswords
 from services.auth.durations import go_duration
+from services.auth.external.settings import (
+    ProviderSettings,
+    configured_providers,
+    is_provider_variable,
+)
+from services.auth.hooks.targets import Target, parse_target
 from services.auth.mail.templates import TEMPLATE_NAMES, Template, TemplateName
+from services.auth.rate_limits import Rate
 from services.auth.redirects import glob_expression
 from services.auth.signing import SigningKeys
 from services.auth.values import is_email_address
@@ -66,10 +75,21 @@ class AuthSettings(ServiceSettings):
     anonymous_users_enabled: bool = Field(
         default=False, validation_alias="GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED"
     )
+    manual_linking_enabled: bool = Field(
+        default=False, validation_alias="GOTRUE_SECURITY_MANUAL_LINKING_ENABLED"
+    )
+    # Not one of GoTrue's, which sends secrets in clear to any http address that it is given.
+    external_plain_http: bool = Field(default=False, validation_alias="PLINTH_EXTERNAL_PLAIN_HTTP")
     mailer_autoconfirm: bool = Field(default=False, validation_alias="GOTRUE_MAILER_AUTOCONFIRM")
     password_minimum_length: int = Field(
         6, ge=6, le=_BCRYPT_LONGEST_PASSWORD_BYTES, validation_alias="GOTRUE_PASSWORD_MIN_LENGTH"
     )
+    hibp_enabled: bool = Field(default=False, validation_alias="GOTRUE_PASSWORD_HIBP_ENABLED")
+    hibp_fail_closed: bool = Field(
+        default=False, validation_alias="GOTRUE_PASSWORD_HIBP_FAIL_CLOSED"
+    )
+    # Not one of GoTrue's, which asks haveibeenpwned.com.
+    hibp_folder: Path | None = Field(None, validation_alias="PLINTH_PASSWORD_HIBP_FOLDER")
     refresh_token_reuse_seconds: int = Field(
         10, ge=0, le=3600, validation_alias="GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL"
     )
@@ -151,6 +171,46 @@ class AuthSettings(ServiceSettings):
         default=True, validation_alias="GOTRUE_MFA_TOTP_VERIFY_ENABLED"
     )
 
+    # Requests of an address are limited when the header is named, as in GoTrue. What it holds is
+    # not used: the gateway says where a request comes from.
+    rate_limit_header: str = Field("", validation_alias="GOTRUE_RATE_LIMIT_HEADER")
+    rate_limit_anonymous_users: float = Field(
+        30, gt=0, validation_alias="GOTRUE_RATE_LIMIT_ANONYMOUS_USERS"
+    )
+    rate_limit_email_sent: str = Field("30", validation_alias="GOTRUE_RATE_LIMIT_EMAIL_SENT")
+    rate_limit_otp: float = Field(30, gt=0, validation_alias="GOTRUE_RATE_LIMIT_OTP")
+    rate_limit_token_refresh: float = Field(
+        150, gt=0, validation_alias="GOTRUE_RATE_LIMIT_TOKEN_REFRESH"
+    )
+    rate_limit_verify: float = Field(30, gt=0, validation_alias="GOTRUE_RATE_LIMIT_VERIFY")
+    rate_limit_challenge: float = Field(
+        15, gt=0, validation_alias="GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY"
+    )
+    access_token_hook_enabled: bool = Field(
+        default=False, validation_alias="GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_ENABLED"
+    )
+    access_token_hook_uri: str = Field("", validation_alias="GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI")
+    access_token_hook_secrets: SecretStr = Field(
+        SecretStr(""), validation_alias="GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_SECRETS"
+    )
+
+    # GoTrue counts no attempts of an account.
+    attempts_by_address: int = Field(
+        10, ge=1, le=1000, validation_alias="PLINTH_ATTEMPTS_BY_ADDRESS"
+    )
+    attempts_by_address_longest_seconds: int = Field(
+        900, ge=1, le=86_400, validation_alias="PLINTH_ATTEMPTS_BY_ADDRESS_LONGEST_SECONDS"
+    )
+    attempts_first_wait_seconds: int = Field(
+        1, ge=1, le=3600, validation_alias="PLINTH_ATTEMPTS_FIRST_WAIT_SECONDS"
+    )
+    attempts_by_account: int = Field(
+        100, ge=1, le=100_000, validation_alias="PLINTH_ATTEMPTS_BY_ACCOUNT"
+    )
+    attempts_by_account_longest_seconds: int = Field(
+        60, ge=1, le=3600, validation_alias="PLINTH_ATTEMPTS_BY_ACCOUNT_LONGEST_SECONDS"
+    )
+
     @field_validator("jwt_secret", mode="before")
     @classmethod
     def _absent_when_empty(cls, value: object) -> object:
@@ -177,6 +237,12 @@ class AuthSettings(ServiceSettings):
         if duration < dt.timedelta(0):
             raise ValueError("is negative; write a duration such as 60s")
         return duration
+
+    @field_validator("rate_limit_email_sent")
+    @classmethod
+    def _usable_rate(cls, value: str) -> str:
+        Rate.parse(value, seconds=3600)
+        return value
 
     @field_validator("smtp_admin_email")
     @classmethod
@@ -237,10 +303,45 @@ class AuthSettings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def _breached_passwords_are_there(self) -> Self:
+        try:
+            _ = self.breached_passwords
+        except ValueError as error:
+            raise ValueError(f"PLINTH_PASSWORD_HIBP_FOLDER: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _hook_is_usable(self) -> Self:
+        try:
+            _ = self.access_token_hook
+        except ValueError as error:
+            raise ValueError(f"GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI {error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _templates_are_usable(self) -> Self:
         for name in TEMPLATE_NAMES:
             self.template(name)
         return self
+
+    @model_validator(mode="after")
+    def _providers_are_usable(self) -> Self:
+        self.providers()
+        return self
+
+    def providers(self) -> dict[str, ProviderSettings]:
+        """Identity providers that are switched on, by name.
+
+        Raises:
+            ValueError: One cannot be used; the settings have been checked, so the environment has
+                changed.
+        """
+        # Their names are the operator's choice, so they are no fields of this class.
+        return configured_providers(
+            os.environ,
+            callback=f"{str(self.api_external_url).rstrip('/')}/callback",
+            plain_http=self.external_plain_http,
+        )
 
     def template(self, name: TemplateName) -> Template:
         """What mails of a kind say.
@@ -251,6 +352,28 @@ class AuthSettings(ServiceSettings):
         subject: str = getattr(self, f"{name}_subject")
         html_file: str = getattr(self, f"{name}_template")
         return Template.load(name, subject=subject, html_file=html_file)
+
+    @property
+    def breached_passwords(self) -> BreachedPasswords | None:
+        """Passwords that may not be set; None where all may.
+
+        Raises:
+            ValueError: They cannot be read; the settings have been checked, so a file has changed.
+        """
+        if not self.hibp_enabled:
+            return None
+        if self.hibp_folder is None:
+            raise ValueError("is not set, and GOTRUE_PASSWORD_HIBP_ENABLED is true")
+        return BreachedPasswords(self.hibp_folder)
+
+    @property
+    def access_token_hook(self) -> Target | None:
+        """What changes the claims of access tokens; None when nothing does."""
+        if not self.access_token_hook_enabled:
+            return None
+        return parse_target(
+            self.access_token_hook_uri, self.access_token_hook_secrets.get_secret_value()
+        )
 
     @property
     def site(self) -> str:
@@ -272,4 +395,8 @@ class AuthSettings(ServiceSettings):
 def unsupported_variables(names: Iterable[str]) -> list[str]:
     """GoTrue's variables among `names` that this service does not know, sorted."""
     known = {field.validation_alias for field in AuthSettings.model_fields.values()}
-    return sorted(name for name in names if name.startswith("GOTRUE_") and name not in known)
+    return sorted(
+        name
+        for name in names
+        if name.startswith("GOTRUE_") and name not in known and not is_provider_variable(name)
+    )

@@ -49,7 +49,10 @@ async def existing_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> U
 async def load_user_by_email(
     connection: asyncpg.Connection, email: str, audience: str
 ) -> User | None:
-    """User with identities and second factors, by an address in lower case."""
+    """User with identities and second factors, by an address in lower case.
+
+    An address that nobody has takes the same statement.
+    """
     return _user(
         await connection.fetchrow(
             f"""{_COMPLETE_USER}
@@ -308,6 +311,15 @@ async def set_phone(connection: asyncpg.Connection, user_id: uuid.UUID, phone: s
     """Change the number."""
     await connection.execute(
         "update auth.users set phone = $2, updated_at = now() where id = $1", user_id, phone
+    )
+
+
+async def remove_phone(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
+    """Take the number away."""
+    await connection.execute(
+        """update auth.users set phone = null, phone_confirmed_at = null, updated_at = now()
+           where id = $1""",
+        user_id,
     )
 
 

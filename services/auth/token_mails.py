@@ -29,8 +29,10 @@ async def mail_session(context: AuthContext, kind: Kind) -> AsyncIterator[MailSe
     """A session with the SMTP server, opened before the transaction that the mail belongs to.
 
     Raises:
-        AuthError: The server cannot be used, or refused a mail within the block.
+        AuthError: There were too many mails of late, the server cannot be used, or it refused a
+            mail within the block.
     """
+    context.rate_limits.check_mail()
     try:
         async with context.mail.session() as session:
             yield session

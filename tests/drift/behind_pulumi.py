@@ -190,6 +190,7 @@ DATABASE_CHANGES = """
 alter role anon bypassrls;
 alter role authenticator set statement_timeout = '1h';
 alter role auth_admin password 'a-password-of-nobody-at-all-0123456789';
+alter role authenticator_alternate password 'a-password-of-nobody-at-all-0123456789';
 alter role auth_admin connection limit 3;
 grant service_role to anon;
 revoke anon from authenticator;

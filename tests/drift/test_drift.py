@@ -92,6 +92,7 @@ DATABASE: dict[str, tuple[str, ...]] = {
         "role anon: bypass row-level security",
         "role auth_admin: connection limit",
         "role auth_admin: password",
+        "role authenticator_alternate: password",
         "role intruder: superuser",
         "schema public: CREATE to public",
         "schema public: USAGE to anon",

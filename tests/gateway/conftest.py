@@ -464,7 +464,10 @@ def start_container(
         *(f"--add-host={name}:{address}" for name, address in hosts),
         *([f"--volume={renewed}:{RENEWED_FILES_DIRECTORY}:ro"] if renewed else []),
         f"--publish=127.0.0.1::{settings.listen_port}",
-        image, *runtime.command(settings.admin_port, tls=renewed is not None),
+        image,
+        *runtime.command(
+            settings.admin_port, certificate=RENEWED_FILES_DIRECTORY if renewed else None
+        ),
     )  # fmt: skip
 
     def read_log() -> str:

@@ -81,6 +81,12 @@ def test_unknown_key_as_bearer(client: httpx.Client, publishable: dict[str, str]
     assert answer.json()["error"]["code"] == "invalid_api_key"
 
 
+def test_unknown_key_beside_a_key_as_bearer(client: httpx.Client, gateway: Gateway) -> None:
+    headers = {"apikey": "x", "Authorization": f"Bearer {gateway.key('secret')}"}
+    answer = client.get("/rest/v1/todos", headers=headers)
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
 def test_two_keys_in_one_request(client: httpx.Client, gateway: Gateway) -> None:
     headers = [("apikey", gateway.key("publishable")), ("apikey", gateway.key("secret"))]
     assert client.get("/rest/v1/todos", headers=headers).status_code == 401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -14,20 +15,29 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from infra.gateway import runtime
+from infra.gateway.component import METRICS_PORT
 from infra.gateway.envoy import render
-from infra.gateway.settings import GatewaySettings, Tls
+from infra.gateway.settings import GatewaySettings, Tls, Upstream
 from infra.gateway.tls import secret_file
-from tests.self_signed import self_signed
+from tests.certificates import self_signed
 
-from .conftest import address_of, default_settings, start_container, wait_until_it_answers
+from .conftest import (
+    address_of,
+    default_settings,
+    read_answer,
+    start_container,
+    wait_until_it_answers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .conftest import RunningContainer
+    from .conftest import EchoServer, RunningContainer
 
 pytestmark = pytest.mark.engine
+
+CHALLENGE = "/.well-known/acme-challenge"
 
 
 @dataclass(frozen=True)
@@ -61,14 +71,20 @@ class TlsGateway:
 
 @pytest.fixture(scope="module")
 def tls_gateway(
-    gateway_image: str, tmp_path_factory: pytest.TempPathFactory
+    gateway_image: str, tmp_path_factory: pytest.TempPathFactory, echo: EchoServer
 ) -> Iterator[TlsGateway]:
     folder = tmp_path_factory.mktemp("tls")
     files, renewed = folder / "files", folder / "renewed"
     for created in (files, renewed):
         created.mkdir(mode=0o755)
     fields: dict[str, Any] = default_settings()
-    settings = GatewaySettings(**fields, tls=Tls(public_host="localhost", public_port=8443))
+    settings = GatewaySettings(
+        **fields,
+        tls=Tls(public_host="localhost", public_port=8443, challenges=True),
+        upstreams={
+            "certificates": Upstream(host="host.docker.internal", port=echo.server_address[1])
+        },
+    )
     (files / runtime.CONFIGURATION_FILE).write_text(render(settings))
     (files / runtime.START_FILE).write_text(runtime.START_SCRIPT)
     (files / runtime.SECRET_FILE).write_text(secret_file())
@@ -106,6 +122,14 @@ def _unverified() -> ssl.SSLContext:
 def _redirect(gateway: TlsGateway, method: str, path: str, host: str) -> httpx.Response:
     url = f"http://{gateway.address}:8001{path}"
     return httpx.request(method, url, headers={"Host": host})
+
+
+def raw_redirect(gateway: TlsGateway, request_line: str) -> str:
+    """Send a request line as it is to the listener for plain HTTP; the head of the answer."""
+    request = f"{request_line}\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    with socket.create_connection((gateway.address, 8001), timeout=10) as connection:
+        connection.sendall(request.encode())
+        return read_answer(connection).decode()
 
 
 def test_answer_by_http2(tls_client: httpx.Client) -> None:
@@ -170,6 +194,92 @@ def test_redirect_leads_to_no_other_host(tls_gateway: TlsGateway) -> None:
     assert answer.headers["location"] == "https://localhost:8443/"
 
 
+def _days_left(gateway: TlsGateway, expected: int) -> int:
+    """What the metrics say; Envoy counts every five seconds."""
+    for _ in range(100):
+        text = httpx.get(f"http://{gateway.address}:{METRICS_PORT}/metrics").text
+        [told] = re.findall(r"envoy_server_days_until_first_cert_expiring\{\} (\d+)", text)
+        if int(told) == expected:
+            break
+        time.sleep(0.1)
+    return int(told)
+
+
+def test_days_that_the_certificate_is_valid_are_told(tls_gateway: TlsGateway) -> None:
+    # Of 30 from yesterday on, 28 are left, and a part of one.
+    assert _days_left(tls_gateway, 28) == 28
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/", "/%0d%0aSet-Cookie:%20a=b", "/a%2f..%2fb?c=/d"]
+)
+def test_redirect_keeps_the_path_as_it_is(tls_gateway: TlsGateway, path: str) -> None:
+    answer = raw_redirect(tls_gateway, f"GET {path} HTTP/1.1")
+    assert f"\r\nlocation: https://localhost:8443{path}\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["GET http://evil.example/ HTTP/1.1", "GET http://evil.example:99/a HTTP/1.1"],
+)
+def test_redirect_leads_to_no_host_of_the_request_line(
+    tls_gateway: TlsGateway, request_line: str
+) -> None:
+    assert "\r\nlocation: https://localhost:8443/" in raw_redirect(tls_gateway, request_line)
+
+
+def test_redirect_does_not_ask_for_strict_transport(tls_gateway: TlsGateway) -> None:
+    # Over plain HTTP anybody could have said it (RFC 6797, section 7.2).
+    answer = _redirect(tls_gateway, "GET", "/", "localhost")
+    assert "strict-transport-security" not in answer.headers
+
+
+def test_challenge_of_a_directory_reaches_the_component(
+    tls_gateway: TlsGateway, echo: EchoServer
+) -> None:
+    path = f"{CHALLENGE}/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+    answer = _redirect(tls_gateway, "GET", path, "localhost")
+    assert (answer.status_code, echo.seen[-1]) == (200, path)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET /health/ready HTTP/1.1",
+        "GET /metrics HTTP/1.1",
+        f"GET {CHALLENGE} HTTP/1.1",
+        f"GET {CHALLENGE}/ HTTP/1.1",
+        f"GET {CHALLENGE}/../../metrics HTTP/1.1",
+        f"GET {CHALLENGE}/../../metrics/aaaaaaaaaaaaaaaa HTTP/1.1",
+        f"GET {CHALLENGE}/aaaaaaaaaaaaaaaa/../../../metrics HTTP/1.1",
+        f"GET {CHALLENGE}/..%2f..%2fmetricsaaaaaaa HTTP/1.1",
+        f"GET {CHALLENGE}/%2e%2e/%2e%2e/metrics HTTP/1.1",
+        f"GET {CHALLENGE}/aaaaaaaaaaaaaaaa%00 HTTP/1.1",
+        f"GET {CHALLENGE}/aaaaaaaaaaaaaaaa;a=b HTTP/1.1",
+        f"GET {CHALLENGE}//aaaaaaaaaaaaaaaa HTTP/1.1",
+        f"GET /{CHALLENGE}/aaaaaaaaaaaaaaaa HTTP/1.1",
+        f"GET {CHALLENGE.upper()}/aaaaaaaaaaaaaaaa HTTP/1.1",
+        f"GET {CHALLENGE}/..\\..\\metrics\\aaaaaaaa HTTP/1.1",
+        f"POST {CHALLENGE}/aaaaaaaaaaaaaaaa HTTP/1.1",
+        f"DELETE {CHALLENGE}/aaaaaaaaaaaaaaaa HTTP/1.1",
+    ],
+)
+def test_nothing_but_a_challenge_reaches_the_component(
+    tls_gateway: TlsGateway, echo: EchoServer, request_line: str
+) -> None:
+    before = len(echo.seen)
+    status = raw_redirect(tls_gateway, request_line).split(" ")[1]
+    assert (status in {"308", "400"}, len(echo.seen)) == (True, before)
+
+
+def test_challenges_are_no_path_of_the_public_listener(
+    tls_client: httpx.Client, echo: EchoServer
+) -> None:
+    before = len(echo.seen)
+    answer = tls_client.get(f"{CHALLENGE}/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0")
+    assert (answer.status_code, len(echo.seen)) == (404, before)
+
+
 def _wait_for(gateway: TlsGateway, subject: str) -> str:
     for _ in range(100):
         if gateway.subject() == subject:
@@ -190,3 +300,9 @@ def test_pair_that_does_not_fit_is_not_taken(tls_gateway: TlsGateway) -> None:
     (tls_gateway.renewed / runtime.CHAIN_FILE).write_text(chain)
     time.sleep(4)
     assert tls_gateway.subject() == "fits"
+
+
+def test_expired_certificate_has_no_day_left(tls_gateway: TlsGateway) -> None:
+    tls_gateway.renew(*self_signed("expired", first_day=-10, days=5))
+    _wait_for(tls_gateway, "expired")
+    assert _days_left(tls_gateway, 0) == 0

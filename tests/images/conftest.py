@@ -12,6 +12,8 @@ from docker.errors import NotFound
 from docker.types import Mount
 
 from infra import catalog, image_build
+from infra.observability import blackbox, prometheus
+from infra.watch import HttpProbe, TcpProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,6 +93,14 @@ SETTINGS = {
         },
     ),
     "mail": Settings("1000:1000", 8025, environment={"MP_DATABASE": "/tmp/mailpit.db"}),
+    "prometheus": Settings(
+        "65534:65534",
+        9090,
+        files=prometheus.files(
+            {"prometheus": prometheus.WATCH, "page": HttpProbe(80, "/"), "store": TcpProbe(5432)}
+        ),
+    ),
+    "blackbox": Settings("65534:65534", 9115, files={"blackbox.yaml": blackbox.configuration()}),
 }
 """Settings by component, for those that need no other component."""
 
@@ -231,8 +241,7 @@ def running(start: Callable[..., Running]) -> Callable[[str], Running]:
     return get
 
 
-@pytest.fixture
-def volume(engine: docker.DockerClient) -> Iterator[str]:
+def _volume(engine: docker.DockerClient) -> Iterator[str]:
     """A named volume that a test's containers share; remove them first."""
     created = engine.volumes.create(labels={"plinth.stack": "test"})
     yield created.name
@@ -242,3 +251,8 @@ def volume(engine: docker.DockerClient) -> Iterator[str]:
 
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+volume = pytest.fixture(_volume, name="volume")
+lasting_volume = pytest.fixture(_volume, scope="module", name="lasting_volume")
+"""The same for the tests of a module."""

@@ -4,7 +4,7 @@ import dataclasses
 import smtplib
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -12,8 +12,10 @@ import pymongo
 import pytest
 import redis
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from pymongo.errors import OperationFailure
 
+from infra.observability import prometheus
 from tests.images.conftest import PASSWORD, REPOSITORY, SETTINGS, Running, Settings
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 COMPONENTS = sorted(SETTINGS)
+ROTATED = PASSWORD[::-1]
+RULE_TESTS = REPOSITORY / "tests" / "images" / "rules_test.yaml"
 KILL_BY_COMMAND_LINE = """
 for folder in /proc/[0-9]*; do
   words=$(tr '\\0' ' ' <"$folder/cmdline")
@@ -234,8 +238,10 @@ def test_redis_serves_with_its_password(running: Callable[[str], Running]) -> No
 # ---- mongo ----
 
 
-def mongo_client(mongo: Running, password: str) -> pymongo.MongoClient[dict[str, object]]:
-    return pymongo.MongoClient("127.0.0.1", mongo.port, username="plinth", password=password)
+def mongo_client(
+    mongo: Running, password: str, user: str = "plinth"
+) -> pymongo.MongoClient[dict[str, object]]:
+    return pymongo.MongoClient("127.0.0.1", mongo.port, username=user, password=password)
 
 
 def test_mongo_keeps_a_document(running: Callable[[str], Running]) -> None:
@@ -263,19 +269,54 @@ def test_mongo_refuses_a_client_without_user(running: Callable[[str], Running]) 
         client.test.documents.find_one()
 
 
-def test_mongo_takes_a_rotated_password_and_keeps_the_data(
-    start: Callable[..., Running], volume: str
-) -> None:
-    before = start("mongo", volume=volume)
+@pytest.fixture(scope="module")
+def rotated_mongo(start: Callable[..., Running], lasting_volume: str) -> Running:
+    """A store with a document that another root user wrote, who is the previous one now."""
+    before = start("mongo", volume=lasting_volume)
     before.wait_until_healthy()
     mongo_client(before, PASSWORD).test.documents.insert_one({"name": "kept"})
     before.container.stop(timeout=30)
-    rotated = PASSWORD[::-1]
-    after = start(
-        "mongo", with_environment("mongo", {"MONGO_INITDB_ROOT_PASSWORD": rotated}), volume=volume
-    )
+    environment = {
+        "MONGO_INITDB_ROOT_USERNAME": "plinth_alternate",
+        "MONGO_INITDB_ROOT_PASSWORD": ROTATED,
+        "MONGO_PREVIOUS_ROOT_USERNAME": "plinth",
+        "MONGO_PREVIOUS_ROOT_PASSWORD": PASSWORD,
+    }
+    after = start("mongo", with_environment("mongo", environment), volume=lasting_volume)
     after.wait_until_healthy()
-    assert mongo_client(after, rotated).test.documents.find_one({"name": "kept"})
+    return after
+
+
+@pytest.mark.parametrize(
+    ("user", "password"), [("plinth_alternate", ROTATED), ("plinth", PASSWORD)]
+)
+def test_mongo_serves_both_root_users_what_it_kept(
+    rotated_mongo: Running, user: str, password: str
+) -> None:
+    assert mongo_client(rotated_mongo, password, user).test.documents.find_one({"name": "kept"})
+
+
+def test_mongo_refuses_a_previous_user_without_password(start: Callable[..., Running]) -> None:
+    environment = {"MONGO_PREVIOUS_ROOT_USERNAME": "plinth_alternate"}
+    instance = start("mongo", with_environment("mongo", environment))
+    assert wait_for_exit(instance) == 1
+    assert instance.log().startswith("ferretdb: MONGO_PREVIOUS_ROOT_PASSWORD is empty; set")
+
+
+def test_mongo_starts_after_it_was_killed(start: Callable[..., Running], volume: str) -> None:
+    killed = start("mongo", volume=volume)
+    killed.wait_until_healthy()
+    # The number of a process that the next container has, too.
+    killed.run("sed", "-i", "1s/.*/1/", "/var/lib/postgresql/data/postmaster.pid")
+    killed.container.kill()
+    start("mongo", volume=volume, init=True).wait_until_healthy()
+
+
+def test_mongo_refuses_a_volume_that_is_in_use(start: Callable[..., Running], volume: str) -> None:
+    start("mongo", volume=volume).wait_until_healthy()
+    second = start("mongo", volume=volume)
+    assert wait_for_exit(second) == 1
+    assert "another container uses the volume at /var/lib/postgresql/data" in second.log()
 
 
 @pytest.mark.parametrize("process", ["ferretdb --listen", "postgres -D"])
@@ -298,19 +339,68 @@ def test_mongo_ends_when_one_of_its_processes_ends(
 # ---- object store ----
 
 
-def test_object_store_has_its_buckets_and_keeps_an_object(
-    running: Callable[[str], Running],
-) -> None:
-    client = boto3.client(
+def object_client(store: Running, access_key: str, secret: str) -> Any:
+    return boto3.client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{running('object-store').port}",
-        aws_access_key_id="plinth",
-        aws_secret_access_key=PASSWORD,
+        endpoint_url=f"http://127.0.0.1:{store.port}",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret,
         region_name="us-east-1",
         config=Config(signature_version="s3v4"),
     )
+
+
+def test_object_store_has_its_buckets_and_keeps_an_object(
+    running: Callable[[str], Running],
+) -> None:
+    client = object_client(running("object-store"), "plinth", PASSWORD)
     client.put_object(Bucket="more-files", Key="folder/file", Body=b"content")
     assert client.get_object(Bucket="more-files", Key="folder/file")["Body"].read() == b"content"
+
+
+@pytest.fixture(scope="module")
+def rotated_object_store(start: Callable[..., Running]) -> Running:
+    """A store with a previous account, and an object of the current one."""
+    environment = {
+        "ROOT_ACCESS_KEY_ID": "plinth-alternate",
+        "ROOT_SECRET_ACCESS_KEY": ROTATED,
+        "PREVIOUS_ACCESS_KEY_ID": "plinth",
+        "PREVIOUS_SECRET_ACCESS_KEY": PASSWORD,
+    }
+    store = start("object-store", with_environment("object-store", environment))
+    store.wait_until_healthy()
+    current = object_client(store, "plinth-alternate", ROTATED)
+    current.put_object(Bucket="files", Key="file", Body=b"content")
+    return store
+
+
+def test_object_store_serves_the_previous_account(rotated_object_store: Running) -> None:
+    previous = object_client(rotated_object_store, "plinth", PASSWORD)
+    assert previous.get_object(Bucket="files", Key="file")["Body"].read() == b"content"
+
+
+def test_object_store_lets_the_previous_account_write(rotated_object_store: Running) -> None:
+    previous = object_client(rotated_object_store, "plinth", PASSWORD)
+    previous.put_object(Bucket="files", Key="other", Body=b"written")
+    assert previous.get_object(Bucket="files", Key="other")["Body"].read() == b"written"
+
+
+@pytest.mark.parametrize("access_key", ["plinth", "plinth-alternate"])
+def test_object_store_refuses_an_account_with_anothers_secret(
+    rotated_object_store: Running, access_key: str
+) -> None:
+    swapped = {"plinth": ROTATED, "plinth-alternate": PASSWORD}[access_key]
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        object_client(rotated_object_store, access_key, swapped).list_objects_v2(Bucket="files")
+
+
+def test_object_store_refuses_a_previous_account_that_is_no_plain_text(
+    start: Callable[..., Running],
+) -> None:
+    environment = {"PREVIOUS_ACCESS_KEY_ID": 'a"b', "PREVIOUS_SECRET_ACCESS_KEY": PASSWORD}
+    instance = start("object-store", with_environment("object-store", environment))
+    assert wait_for_exit(instance) == 1
+    assert instance.log().startswith("object store: PREVIOUS_ACCESS_KEY_ID, PREVIOUS_SECRET")
 
 
 def test_object_store_refuses_a_bad_bucket_name(start: Callable[..., Running]) -> None:
@@ -335,6 +425,58 @@ def test_mail_sink_shows_what_it_received(start: Callable[..., Running]) -> None
         client.sendmail("a@example.org", "b@example.org", "Subject: hello\r\n\r\ntext")
     messages = httpx.get(f"http://127.0.0.1:{mail.port}/api/v1/messages").json()["messages"]
     assert [message["Subject"] for message in messages] == ["hello"]
+
+
+# ---- monitor ----
+
+
+def test_prometheus_takes_the_programs_configuration_and_rules(
+    running: Callable[[str], Running],
+) -> None:
+    checked = running("prometheus").run(
+        "promtool", "check", "config", "/run/plinth/files/prometheus.yaml"
+    )
+    assert "SUCCESS: 4 rules found" in checked
+
+
+def test_rules_raise_the_alerts_that_they_should(start: Callable[..., Running]) -> None:
+    checked = start(
+        "prometheus",
+        Settings(
+            "65534:65534",
+            9090,
+            files={
+                prometheus.RULES.name: prometheus.RULES.read_text(),
+                RULE_TESTS.name: RULE_TESTS.read_text(),
+            },
+        ),
+        entrypoint=["promtool", "test", "rules", f"/run/plinth/files/{RULE_TESTS.name}"],
+    )
+    assert wait_for_exit(checked) == 0, checked.log()
+
+
+@pytest.mark.parametrize(
+    ("module", "target", "success"),
+    [
+        ("http", "http://127.0.0.1:9115/-/healthy", 1),
+        ("http", "http://127.0.0.1:9115/probe", 0),
+        ("tcp", "127.0.0.1:9115", 1),
+        ("tcp", "127.0.0.1:9", 0),
+    ],
+    ids=["2xx", "400", "connected", "nothing listens"],
+)
+def test_prober_says_whether_a_target_answers(
+    running: Callable[[str], Running], module: str, target: str, success: int
+) -> None:
+    probe = f"http://127.0.0.1:{running('blackbox').port}/probe"
+    answer = httpx.get(probe, params={"module": module, "target": target})
+    assert f"\nprobe_success {success}\n" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/-/reload", "/-/quit", "/api/v1/admin/tsdb/snapshot"])
+def test_prometheus_takes_no_orders(running: Callable[[str], Running], path: str) -> None:
+    answer = httpx.post(f"http://127.0.0.1:{running('prometheus').port}{path}")
+    assert not answer.is_success
 
 
 # ---- db-bootstrap ----

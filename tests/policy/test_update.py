@@ -50,6 +50,11 @@ docker.Container(
 pulumi.export("secret_key", password.result)
 OUTPUTS
 """
+EMPTY_COMPONENT = """
+import pulumi
+
+pulumi.ComponentResource("plinth:container:ContainerService", "empty")
+"""
 SECRET = 'pulumi.Output.concat("PGPASSWORD=", password.result)'
 PLAIN = '"PGPASSWORD=correct-horse-battery"'
 PLAIN_OUTPUT = 'pulumi.export("deploy_key", "correct-horse-battery")'
@@ -86,9 +91,12 @@ class Stack:
         )
         return Run(ended.returncode, ended.stdout)
 
-    def under_policies(self, command: str, configuration: Any = None) -> Run:
+    def under_policies(
+        self, command: str, configuration: Any = None, *, refresh: bool = False
+    ) -> Run:
         """Preview or update under the pack, with a configuration of it where one is given."""
         options = ["--yes"] if command == "up" else []
+        options += ["--refresh"] if refresh else []
         if configuration is not None:
             file = self.folder / "policies.json"
             file.write_text(json.dumps(configuration))
@@ -170,6 +178,18 @@ def test_the_engine_was_never_asked() -> None:
 def test_the_state_holds_no_resource(leaking: Stack) -> None:
     state = json.loads(leaking.pulumi("stack", "export").printed)
     assert not state["deployment"].get("resources")
+
+
+def test_what_is_about_to_go_is_not_judged(tmp_path: Path) -> None:
+    going = _stack(tmp_path)
+    (tmp_path / "__main__.py").write_text(EMPTY_COMPONENT)
+    made = going.pulumi("up", "--yes", "--skip-preview")
+    assert made.code == 0, made.printed
+    before = going.under_policies("preview")
+    (tmp_path / "__main__.py").write_text("")
+    after = going.under_policies("preview", refresh=True)
+    found = ["components-checked" in run.printed for run in (before, after)]
+    assert (found, after.code) == ([True, False], 0), after.printed
 
 
 def test_a_sound_stack_passes(sound: Stack) -> None:

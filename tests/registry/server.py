@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
-import hashlib
 import json
-import os
 import socket
 import subprocess
 import time
@@ -22,8 +19,7 @@ import bcrypt
 import httpx
 import yaml
 
-from toolchain import go, paths
-from toolchain.console import Step
+from tests import go_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +90,9 @@ def serving(folder: Path, *, with_login: bool = False) -> Iterator[RegistryServe
     log = folder / "log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [_program(), "serve", str(file)], stdout=output, stderr=subprocess.STDOUT
+            [go_program.build(MODULE, SOURCES, ["."]) / "registry", "serve", str(file)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         _wait_until_it_answers(host, server, log)
@@ -102,27 +100,6 @@ def serving(folder: Path, *, with_login: bool = False) -> Iterator[RegistryServe
     finally:
         server.terminate()
         server.wait()
-
-
-def _program() -> Path:
-    """The server, out of the cache, built where it is missing."""
-    digest = hashlib.sha256(b"\0".join((MODULE / name).read_bytes() for name in SOURCES))
-    folder = paths.cache_root() / "registry" / digest.hexdigest()
-    program = folder / "registry"
-    folder.mkdir(parents=True, exist_ok=True)
-    # Several workers of a test run may want it at once.
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.exists():
-            built = folder / "built"
-            subprocess.run(
-                [go.prepare(Step("Go")), "build", "-mod=readonly", "-trimpath", "-o", built, "."],
-                cwd=MODULE,
-                env={**os.environ, "GOFLAGS": "", "GOWORK": "off", "CGO_ENABLED": "0"},
-                check=True,
-            )
-            built.rename(program)
-    return program
 
 
 def _free_port() -> int:

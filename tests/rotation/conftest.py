@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.rotation.stack import Events, Stack, copy_to
-from tests.rotation.stores import Stores
+from tests.rotation.stores import STORES, Stores
 from tests.rotation.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ class Moment:
     """What the stack ran with at a time."""
 
     outputs: dict[str, Any]
+    role: str
+    """Login role of PostgREST."""
     role_password: str
-    """Of the login role `authenticator`."""
     secrets: set[str]
 
 
@@ -59,6 +60,9 @@ class Story:
     previous_key_status: int
     """Of a read with the first generation's key, after the rotation of keys."""
     passwords: Rotation
+    previous_passwords: dict[str, str]
+    """What the first generation of passwords opened after the rotation of passwords: by store, what
+    it read there; by login role, whom PostgreSQL took it for."""
     cut_off: list[Run]
     """Runs of a rotation of both, which also revokes the generation before."""
     again: Run
@@ -101,6 +105,9 @@ def story(stack: Stack) -> Story:
     second_key = keys.after.outputs["publishable_key"]
     stack.configure(keys=2, passwords=2)
     passwords = _rotate(stack, Watcher(stack.url, second_key, keys.watcher.session))
+    previous = Stores(before.outputs)
+    previous_passwords = {name: previous.read(name) for name in STORES}
+    previous_passwords["authenticator"] = previous.log_in(before.role, before.role_password)
 
     stack.configure(keys=3, passwords=3, revoke=True)
     cut_off = [stack.cut_off(action, component) for action, component in CUT_OFF_AT]
@@ -116,6 +123,7 @@ def story(stack: Stack) -> Story:
         keys=keys,
         previous_key_status=previous_key_status,
         passwords=passwords,
+        previous_passwords=previous_passwords,
         cut_off=cut_off,
         again=again,
         after=after,
@@ -128,8 +136,8 @@ def story(stack: Stack) -> Story:
 
 def _moment(stack: Stack) -> Moment:
     outputs = stack.outputs()
-    role_password = stack.secret_environment()["db-bootstrap", "ROLE_PASSWORD_AUTHENTICATOR"]
-    return Moment(outputs, role_password, stack.secrets(outputs))
+    role_password = stack.secret_environment()["rest", "PGPASSWORD"]
+    return Moment(outputs, stack.login_role(), role_password, stack.secrets(outputs))
 
 
 def _sign_up(stack: Stack, key: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import docker
 from docker.errors import NotFound
@@ -76,7 +77,7 @@ class Stack:
         """Write the stack's file with these generations."""
         generations = {
             "keys": {"generation": keys, "revoke_previous": revoke},
-            "passwords": {"generation": passwords},
+            "passwords": {"generation": passwords, "revoke_previous": revoke},
         }
         self.copy.configure(NAME, {**SETTINGS, **generations})
 
@@ -138,6 +139,12 @@ class Stack:
                 if name in secret_names:
                     found[container.labels["plinth.component"], name] = value
         return {key: value for key, value in found.items() if key not in SUPERUSER}
+
+    def login_role(self) -> str:
+        """Whom PostgREST logs in to the database as."""
+        (rest,) = self.containers("rest")
+        environment = dict(entry.split("=", 1) for entry in rest.attrs["Config"]["Env"])
+        return str(urlsplit(environment["PGRST_DB_URI"]).username)
 
     def secrets(self, outputs: dict[str, Any]) -> set[str]:
         """Every secret that rotates, in clear."""

@@ -16,6 +16,7 @@ import redis
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+STORES = ("mongo", "redis", "s3")
 TEXT = "kept over rotations"
 REFUSALS = (
     asyncpg.InvalidPasswordError,
@@ -57,7 +58,7 @@ class Stores:
         return str(readers[name]())
 
     def log_in(self, role: str, password: str) -> str:
-        """Log in to the database as a role; the role that PostgreSQL says it is.
+        """Log in to the database as a role; the role that PostgreSQL then takes it for.
 
         Raises:
             asyncpg.InvalidPasswordError: The password is refused.
@@ -68,7 +69,7 @@ class Stores:
                 self.outputs["database"]["published_url"], user=role, password=password
             )
             try:
-                return str(await connection.fetchval("select session_user"))
+                return str(await connection.fetchval("select current_user"))
             finally:
                 await connection.close()
 

@@ -1,44 +1,23 @@
-"""A stack that speaks HTTPS, and a renewal of its certificate while clients are connected.
-
-The stack is `tls`, in a copy of the checkout.
-"""
+"""A renewal of certificate files while clients are connected."""
 
 from __future__ import annotations
 
 import ssl
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import docker
 import httpx
 import pytest
 
-from tests.checkout import Checkout
-from tests.self_signed import self_signed
+from tests.certificates import self_signed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from .conftest import TlsStack
 
 pytestmark = pytest.mark.engine
 
-NAME = "tls"
-PORT = 28120
-REDIRECT_PORT = 28121
-URL = f"https://localhost:{PORT}"
-SETTINGS: dict[str, Any] = {
-    "environment": "test",
-    "gateway": {
-        "port": PORT,
-        "public_url": URL,
-        "tls": {
-            "certificate_file": "chain.pem",  # in the checkout
-            "key_file": "key.pem",
-            "redirect_port": REDIRECT_PORT,
-        },
-    },
-    "auth": {"autoconfirm": True},
-}
+FILES = {"certificate_file": "chain.pem", "key_file": "key.pem"}  # in the checkout
 
 
 @dataclass(frozen=True)
@@ -54,58 +33,41 @@ class Renewal:
     """Of a client that trusts the second certificate alone."""
 
 
-def _write(checkout: Checkout, subject: str) -> ssl.SSLContext:
+def _write(stack: TlsStack, subject: str) -> ssl.SSLContext:
     chain, key = self_signed(subject)
-    (checkout.folder / "chain.pem").write_text(chain)
-    (checkout.folder / "key.pem").write_text(key)
+    (stack.folder / "chain.pem").write_text(chain)
+    (stack.folder / "key.pem").write_text(key)
     return ssl.create_default_context(cadata=chain)
 
 
-def _up(checkout: Checkout) -> None:
-    run = checkout.make(NAME, "up")
-    assert run.code == 0, run.printed
-
-
-def _gateway() -> str:
-    engine: Any = docker.from_env()
-    labels = [f"plinth.stack={NAME}", "plinth.component=gateway"]
-    (container,) = engine.containers.list(filters={"label": labels})
-    return str(container.id)
-
-
-def _connect_until_shown(trust: ssl.SSLContext) -> httpx.Response:
+def _connect_until_shown(stack: TlsStack, trust: ssl.SSLContext) -> httpx.Response:
     for _ in range(100):
         try:
-            return httpx.get(f"{URL}/health/live", verify=trust)
+            return httpx.get(f"{stack.url}/health/live", verify=trust)
         except httpx.ConnectError:
             time.sleep(0.1)
     return pytest.fail("new connections are shown the old certificate")
 
 
 @pytest.fixture(scope="module")
-def renewal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Renewal]:
-    checkout = Checkout.copy(tmp_path_factory.mktemp("checkout"))
-    checkout.configure(NAME, SETTINGS)
-    first = _write(checkout, "first")
-    try:
-        _up(checkout)
-        before = _gateway()
-        # It would rather connect anew than use a connection that has rested for seconds.
-        patient = httpx.Limits(keepalive_expiry=None)
-        with httpx.Client(base_url=URL, verify=first, limits=patient) as client:
-            client.get("/health/live").raise_for_status()
-            second = _write(checkout, "second")
-            _up(checkout)
-            newly_connected = _connect_until_shown(second)
-            open_connection = client.get("/health/live")
-        yield Renewal(
-            (before, _gateway()),
-            httpx.get(f"http://127.0.0.1:{REDIRECT_PORT}/rest/v1/todos"),
-            open_connection,
-            newly_connected,
-        )
-    finally:
-        checkout.make(NAME, "destroy")
+def renewal(tls_stack: TlsStack) -> Renewal:
+    first = _write(tls_stack, "first")
+    tls_stack.up(FILES)
+    before = tls_stack.container("gateway").id
+    # It would rather connect anew than use a connection that has rested for seconds.
+    patient = httpx.Limits(keepalive_expiry=None)
+    with httpx.Client(base_url=tls_stack.url, verify=first, limits=patient) as client:
+        client.get("/health/live").raise_for_status()
+        second = _write(tls_stack, "second")
+        tls_stack.up(FILES)
+        newly_connected = _connect_until_shown(tls_stack, second)
+        open_connection = client.get("/health/live")
+    return Renewal(
+        (before, tls_stack.container("gateway").id),
+        httpx.get(f"{tls_stack.plain_url}/rest/v1/todos"),
+        open_connection,
+        newly_connected,
+    )
 
 
 def test_gateway_is_not_replaced(renewal: Renewal) -> None:
@@ -121,6 +83,6 @@ def test_open_connection_goes_on(renewal: Renewal) -> None:
     assert renewal.open_connection.status_code == 200
 
 
-def test_plain_http_is_sent_to_https(renewal: Renewal) -> None:
-    location = f"{URL}/rest/v1/todos"
+def test_plain_http_is_sent_to_https(renewal: Renewal, tls_stack: TlsStack) -> None:
+    location = f"{tls_stack.url}/rest/v1/todos"
     assert (renewal.redirect.status_code, renewal.redirect.headers["location"]) == (308, location)

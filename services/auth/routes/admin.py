@@ -268,7 +268,7 @@ async def _encrypted_password(context: AuthContext, body: AdminUser) -> str:
             raise validation_failed("password_hash must be a bcrypt hash of cost 4 to 14")
         return body.password_hash
     if body.password:
-        context.passwords.check_strength(body.password)
+        await context.passwords.check_strength(body.password)
     return await context.passwords.hash(body.password or secrets.token_urlsafe(48))
 
 

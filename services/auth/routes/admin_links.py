@@ -71,7 +71,7 @@ async def generate_link(
     if body.type == "signup":
         if not body.password:
             raise validation_failed("Signup requires a valid password")
-        context.passwords.check_strength(body.password)
+        await context.passwords.check_strength(body.password)
         encrypted_password = await context.passwords.hash(body.password)
     async with context.database.transaction("generate_link") as connection:
         await store.reserve_contact(connection, email)

@@ -1,18 +1,17 @@
-"""`GET /authorize`: refuses every external provider, since none can be switched on."""
+"""`GET /authorize`: sends a browser to a provider."""
 
-from typing import Annotated
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
 
-from fastapi import APIRouter, Query
-
-from services.auth.errors import validation_failed
-from services.auth.providers import OAUTH_PROVIDERS
+from services.auth.context import Context, Redirect
+from services.auth.external.requests import address_at_provider
+from services.auth.redirect_answers import see_other
 
 router = APIRouter(tags=["sign-in"])
 
 
-@router.get("/authorize", status_code=400)
-async def authorize(provider: Annotated[str, Query()] = "") -> None:
-    """Say that the provider is not enabled, or that there is none of this name."""
-    if provider.lower() in OAUTH_PROVIDERS:
-        raise validation_failed("Unsupported provider: provider is not enabled")
-    raise validation_failed(f"Unsupported provider: Provider {provider[:64]} could not be found")
+@router.get("/authorize", status_code=302)
+async def authorize(request: Request, context: Context, redirect_to: Redirect) -> HTMLResponse:
+    """Begin a sign-in: `provider`, `redirect_to`, `scopes`, and with PKCE `code_challenge`."""
+    address = await address_at_provider(context, request.query_params, redirect_to)
+    return see_other(address, status=302)

@@ -117,6 +117,7 @@ async def challenge(
     caller: SignedIn, factor_id: FactorId, context: Context, client: RequestClient
 ) -> JSONResponse:
     """Begin a challenge, to be answered with a code of the authenticator."""
+    context.rate_limits.check("challenge", client)
     async with context.database.transaction("factor_challenge") as connection:
         factor = await _load(connection, caller, factor_id)
         _check_verifiable(factor, context)
@@ -144,6 +145,10 @@ async def verify(
     The first time verifies the factor. Sessions of the user without a second factor end.
     """
     session = _session_of(caller)
+    context.rate_limits.check("challenge", client)
+    # Outside of the transaction that a wrong code undoes.
+    async with context.database.connection("count_attempt") as connection:
+        attempt = await context.attempts.begin_for_user(connection, "totp", caller.user.id, client)
     async with context.database.transaction("factor_verify") as connection:
         # Of several requests with one code, the others wait here and then see that it is used.
         await store.lock_user(connection, caller.user.id)
@@ -164,14 +169,26 @@ async def verify(
         await audit.add_audit_entry(
             connection, "verification_attempted", actor=caller.user, traits=traits
         )
+        await context.attempts.succeed(connection, attempt)
         await factor_store.answer_challenge(connection, answered.id, step)
         await factor_store.verify_factor(connection, factor)
-        refresh_token = await sessions.raise_session(connection, session, factor.id)
+        refresh_token = await sessions.raise_session(
+            connection, context.refresh_tokens, session, factor.id
+        )
         await sessions.end_sessions_without_second_factor(connection, caller.user.id)
         raised = await sessions.load_session(connection, session.id)
         user = await store.existing_user(connection, caller.user.id)
+        answer = await token_answer(
+            connection,
+            context,
+            user,
+            raised or session,
+            refresh_token,
+            method="totp",
+            client=client,
+        )
     context.events.labels("factor_verified").inc()
-    return JSONResponse(token_answer(context, user, raised or session, refresh_token))
+    return JSONResponse(answer)
 
 
 @router.delete("/factors/{factor_id}")

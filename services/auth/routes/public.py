@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from services.auth.context import Context
-from services.auth.providers import OAUTH_PROVIDERS
+from services.auth.external.settings import GOTRUE_PROVIDERS
 from services.auth.version import VERSION
 
 router = APIRouter(tags=["public"])
@@ -30,7 +30,8 @@ async def settings(context: Context) -> JSONResponse:
         {
             "external": {
                 "anonymous_users": configured.anonymous_users_enabled,
-                **dict.fromkeys(OAUTH_PROVIDERS, False),
+                **dict.fromkeys(GOTRUE_PROVIDERS, False),
+                **dict.fromkeys(context.providers, True),
                 "phone": False,
                 "email": configured.email_enabled,
             },

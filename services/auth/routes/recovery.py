@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 
 from services.auth import audit, store
 from services.auth.bodies import Recovery, Resend, SignInByMail, body_of, documented
-from services.auth.context import AuthContext, Context, Redirect
+from services.auth.context import AuthContext, Context, Redirect, RequestClient
 from services.auth.errors import AuthError, validation_failed
 from services.auth.flow_state import Challenge, begin_flow, parse_challenge
 from services.auth.mail.messages import EMAIL_CHANGE, MAGIC_LINK, RECOVERY, SIGN_UP, Kind
@@ -26,7 +26,12 @@ from services.auth.registration import add_email_user, new_email_user, with_clai
 from services.auth.token_mails import mail_session, send_email_change, send_token
 from services.auth.values import email_address, only_one_contact
 
-router = APIRouter(tags=["mails"])
+
+def _limited(context: Context, client: RequestClient) -> None:
+    context.rate_limits.check("otp", client)
+
+
+router = APIRouter(tags=["mails"], dependencies=[Depends(_limited)])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 
 from services.auth import audit, store
-from services.auth.access_tokens import token_answer
 from services.auth.bodies import SignUp, body_of, documented
 from services.auth.context import AuthContext, Context, Redirect, RequestClient
 from services.auth.errors import AuthError, validation_failed
@@ -16,7 +15,7 @@ from services.auth.flow_state import Challenge, begin_flow, parse_challenge
 from services.auth.mail.messages import SIGN_UP
 from services.auth.models import Client, NewUser, rfc3339
 from services.auth.registration import add_email_user, email_claims, new_email_user, with_claims
-from services.auth.sign_in import begin_session
+from services.auth.sign_in import sign_in
 from services.auth.token_mails import mail_session, send_token
 from services.auth.values import email_address, only_one_contact, without_nulls
 
@@ -40,7 +39,9 @@ async def sign_up(
     if settings.disable_signup:
         raise AuthError(422, "signup_disabled", "Signups not allowed for this instance")
     if anonymous:
+        context.rate_limits.check("anonymous", client)
         return JSONResponse(await _anonymous(body, context, client))
+    context.rate_limits.check("signup", client)
     return JSONResponse(await _with_password(body, context, client, redirect_to))
 
 
@@ -56,9 +57,11 @@ async def _anonymous(body: SignUp, context: AuthContext, client: Client) -> dict
     )
     async with context.database.transaction("signup_anonymous") as connection:
         await store.insert_user(connection, new_user)
-        user, session, token = await begin_session(connection, new_user.id, "anonymous", client)
+        answer = await sign_in(
+            connection, context, new_user.id, "anonymous", client, newly_created=True
+        )
     context.events.labels("signup_anonymous").inc()
-    return token_answer(context, user, session, token, newly_created=True)
+    return answer
 
 
 async def _with_password(
@@ -66,7 +69,7 @@ async def _with_password(
 ) -> dict[str, Any]:
     if not body.password:
         raise validation_failed("Signup requires a valid password")
-    context.passwords.check_strength(body.password)
+    await context.passwords.check_strength(body.password)
     if error := only_one_contact(body.email, body.phone, action="signup"):
         raise error
     if body.phone:
@@ -96,7 +99,9 @@ async def _confirmed_at_once(
             for action in ("user_signedup", "login"):
                 await audit.add_audit_entry(connection, action, actor=user, traits=_TRAITS)
             await store.confirm_email(connection, new_user.id)
-            user, session, token = await begin_session(connection, new_user.id, "password", client)
+            answer = await sign_in(
+                connection, context, new_user.id, "password", client, newly_created=True
+            )
         else:
             await audit.add_audit_entry(
                 connection, "user_repeated_signup", actor=existing, traits=_TRAITS
@@ -104,7 +109,6 @@ async def _confirmed_at_once(
     if existing is not None:
         raise AuthError(422, "user_already_exists", "User already registered")
     context.events.labels("signup").inc()
-    answer = token_answer(context, user, session, token, newly_created=True)
     # GoTrue answers with the identity as the sign-up confirms it; the row keeps the older value.
     for identity in answer["user"]["identities"]:
         identity["identity_data"] = {**identity["identity_data"], "email_verified": True}

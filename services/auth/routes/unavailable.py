@@ -14,12 +14,9 @@ UNAVAILABLE_PATHS = (
     "/.well-known/openid-configuration",
     "/admin/sso/providers",
     "/admin/sso/providers/{provider_id}",
-    "/callback",
     "/sso",
     "/sso/saml/acs",
     "/sso/saml/metadata",
-    "/user/identities/authorize",
-    "/user/identities/{identity_id}",
 )
 
 router = APIRouter(include_in_schema=False)

@@ -9,12 +9,19 @@ from starlette.responses import JSONResponse
 
 from services.auth import audit, sessions, store
 from services.auth.bodies import UserUpdate, body_of, documented
-from services.auth.context import AuthContext, Caller, Context, Redirect, SignedIn
+from services.auth.context import (
+    AuthContext,
+    Caller,
+    Context,
+    Redirect,
+    RequestClient,
+    SignedIn,
+)
 from services.auth.email_change import change_email_at_once, reserve_email
 from services.auth.errors import AuthError, validation_failed
 from services.auth.flow_state import begin_flow, parse_challenge
 from services.auth.mail.messages import EMAIL_CHANGE
-from services.auth.reauthentication import check_password_change
+from services.auth.reauthentication import begin_password_change, check_password_change
 from services.auth.token_mails import mail_session, send_email_change
 from services.auth.values import email_address
 
@@ -32,6 +39,7 @@ async def update_user(
     caller: SignedIn,
     body: Annotated[UserUpdate, Depends(body_of(UserUpdate))],
     context: Context,
+    client: RequestClient,
     redirect_to: Redirect,
 ) -> JSONResponse:
     """Change e-mail address, password or metadata of the signed-in user.
@@ -42,6 +50,9 @@ async def update_user(
     challenge = parse_challenge(body.code_challenge_method, body.code_challenge)
     _check_allowed(caller, body)
     encrypted_password = await _encrypted_password(caller, body, context)
+    attempt = None
+    if encrypted_password is not None:
+        attempt = await begin_password_change(context, caller, body.nonce, client)
     changes_email = bool(email) and email != caller.user.email
     at_once = caller.user.is_anonymous and context.settings.mailer_autoconfirm
     async with contextlib.AsyncExitStack() as stack:
@@ -53,7 +64,7 @@ async def update_user(
         if user is None:
             raise AuthError(403, "user_not_found", "User from sub claim in JWT does not exist")
         if encrypted_password is not None:
-            await check_password_change(connection, context, caller, body.nonce)
+            await check_password_change(connection, context, caller, body.nonce, attempt)
             # Before the address: it makes mails that are under way useless.
             await _change_password(connection, caller, encrypted_password)
         if body.data is not None:
@@ -85,7 +96,7 @@ async def _encrypted_password(caller: Caller, body: UserUpdate, context: AuthCon
     """Hash of the new password, when there is one; no connection waits for it."""
     if body.password is None:
         return None
-    context.passwords.check_strength(body.password)
+    await context.passwords.check_strength(body.password)
     if await context.passwords.verify(body.password, caller.user.encrypted_password):
         raise AuthError(
             422, "same_password", "New password should be different from the old password."

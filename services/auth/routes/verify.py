@@ -1,26 +1,25 @@
 """`/verify`: a link, its token or its code is exchanged for a session, or for a code with PKCE."""
 
 import datetime as dt
-import html
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import HTMLResponse, JSONResponse
 
 from services.auth import audit, store
-from services.auth.access_tokens import token_answer
+from services.auth.attempts import Attempt
 from services.auth.bodies import Verification, body_of, documented
 from services.auth.context import AuthContext, Context, Redirect, RequestClient
 from services.auth.email_change import complete_email_change
 from services.auth.errors import AuthError, validation_failed
 from services.auth.flow_state import issue_code
 from services.auth.mail.messages import LINKS
-from services.auth.models import User
+from services.auth.models import Client, User
 from services.auth.one_time_tokens import PKCE_PREFIX, TokenType, find_token, use_token
-from services.auth.sign_in import begin_session
+from services.auth.redirect_answers import see_other, with_fragment, with_query, with_tokens
+from services.auth.sign_in import sign_in
 from services.auth.values import email_address
 
 router = APIRouter(tags=["verify"])
@@ -42,11 +41,19 @@ _ERROR_BY_STATUS = {400: "invalid_request", 403: "access_denied", 500: "server_e
 
 @dataclass(frozen=True)
 class _Presented:
-    """What somebody presents: `kept` is what the database may keep of it, `refusal` the answer."""
+    """What somebody presents.
+
+    Attributes:
+        verification: Type that the request names.
+        kept: What the database may keep of it.
+        refusal: What is answered when it is not accepted.
+        guessed_for: Address whose code this might be a guess at; None for what nobody guesses.
+    """
 
     verification: str
     kept: tuple[str, ...]
     refusal: str
+    guessed_for: str | None = None
 
 
 @router.get("/verify")
@@ -58,6 +65,7 @@ async def follow_link(
     verification: Annotated[str, Query(alias="type")] = "",
 ) -> HTMLResponse:
     """Follow the link of a mail: the answer leads to the application, with tokens or an error."""
+    context.rate_limits.check("verify", client)
     if not verification:
         raise validation_failed("Verify requires a verification type")
     if not token:
@@ -72,17 +80,14 @@ async def follow_link(
         async with context.database.transaction("verify_link") as connection:
             user = await _accept(connection, context, presented)
             if user is None:
-                return _see_other(_with_message(redirect_to, pkce=pkce))
+                return see_other(_with_message(redirect_to, pkce=pkce))
             if pkce:
                 code = await issue_code(connection, user.id, LINKS[verification].method)
-                return _see_other(_with_query(redirect_to, {"code": code}))
-            user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
+                return see_other(with_query(redirect_to, {"code": code}))
+            answer = await sign_in(connection, context, user.id, "otp", client)
     except AuthError as error:
-        return _see_other(_with_error(redirect_to, error, pkce=pkce))
-    answer = token_answer(context, user, session, refresh_token)
-    names = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
-    values = {name: str(answer[name]) for name in names}
-    return _see_other(_with_fragment(redirect_to, {**values, "type": verification}))
+        return see_other(_with_error(redirect_to, error, pkce=pkce))
+    return see_other(with_tokens(redirect_to, answer, {"type": verification}))
 
 
 @router.post("/verify", openapi_extra=documented(Verification))
@@ -92,13 +97,16 @@ async def verify(
     client: RequestClient,
 ) -> JSONResponse:
     """Exchange a code and its address, or the token of a link, for a session."""
+    context.rate_limits.check("verify", client)
     presented = _presented(body, context)
+    attempt = await _begin_attempt(context, presented, client)
     async with context.database.transaction("verify") as connection:
         user = await _accept(connection, context, presented)
+        if attempt is not None:
+            await context.attempts.succeed(connection, attempt)
         if user is None:
             return JSONResponse({"code": "200", "msg": _HALF_CONFIRMED})
-        user, session, refresh_token = await begin_session(connection, user.id, "otp", client)
-    return JSONResponse(token_answer(context, user, session, refresh_token))
+        return JSONResponse(await sign_in(connection, context, user.id, "otp", client))
 
 
 def _unknown_type() -> AuthError:
@@ -124,8 +132,19 @@ def _presented(body: Verification, context: AuthContext) -> _Presented:
         )
     if body.phone:
         raise AuthError(400, "phone_provider_disabled", "Unsupported phone provider")
-    kept = tuple(context.tokens.kept_of_code(email_address(body.email), body.token))
-    return _Presented(body.type, kept, "Token has expired or is invalid")
+    email = email_address(body.email)
+    kept = tuple(context.tokens.kept_of_code(email, body.token))
+    return _Presented(body.type, kept, "Token has expired or is invalid", guessed_for=email)
+
+
+async def _begin_attempt(
+    context: AuthContext, presented: _Presented, client: Client
+) -> Attempt | None:
+    """Count a code that might be guessed, outside of the transaction that a wrong one undoes."""
+    if presented.guessed_for is None:
+        return None
+    async with context.database.connection("count_attempt") as connection:
+        return await context.attempts.begin_for_email(connection, presented.guessed_for, client)
 
 
 async def _accept(
@@ -172,23 +191,9 @@ async def _accept(
     return user
 
 
-def _with_query(address: str, values: dict[str, str]) -> str:
-    parts = urlsplit(address)
-    query = [
-        pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in values
-    ]
-    return urlunsplit(parts._replace(query=urlencode([*query, *values.items()])))
-
-
-def _with_fragment(address: str, values: dict[str, str]) -> str:
-    """The address with values in its fragment, sorted. `sb` tells clients whose fragment it is."""
-    fragment = urlencode(sorted({**values, "sb": ""}.items()))
-    return urlunsplit(urlsplit(address)._replace(fragment=fragment))
-
-
 def _with_message(address: str, *, pkce: bool) -> str:
     values = {"message": _HALF_CONFIRMED}
-    return _with_fragment(_with_query(address, values) if pkce else address, values)
+    return with_fragment(with_query(address, values) if pkce else address, values)
 
 
 def _with_error(address: str, error: AuthError, *, pkce: bool) -> str:
@@ -197,17 +202,4 @@ def _with_error(address: str, error: AuthError, *, pkce: bool) -> str:
         "error_code": error.code,
         "error_description": error.message,
     }
-    return _with_fragment(_with_query(address, values) if pkce else address, values)
-
-
-def _see_other(address: str) -> HTMLResponse:
-    """303 with the body that Go's http.Redirect writes. Tokens in it must not be stored."""
-    return HTMLResponse(
-        f'<a href="{html.escape(address)}">See Other</a>.\n\n',
-        status_code=303,
-        headers={
-            "Location": address,
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-        },
-    )
+    return with_fragment(with_query(address, values) if pkce else address, values)

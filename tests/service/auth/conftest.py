@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.service.auth.github import GitHub, running_github
+from tests.service.auth.identity_provider import (
+    CLIENT_ID,
+    NATIVE_CLIENT_ID,
+    IdentityProvider,
+    running_provider,
+)
 from tests.service.auth.mailbox import Mailbox
 from tests.service.auth.service import AuthService, free_port, mail_settings, running_service
 from tests.service.postgres import (
@@ -80,6 +87,96 @@ def strict_service(
     log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {"GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": "0"}
     with running_service(database_environment, log, settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def identity_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdentityProvider]:
+    """A real OpenID Connect provider; what it says about a person comes from its userinfo."""
+    folder = tmp_path_factory.mktemp("identity-provider")
+    with running_provider(free_port(), folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdentityProvider]:
+    """A real OpenID Connect provider in Google's place; its ID tokens say who somebody is."""
+    folder = tmp_path_factory.mktemp("google")
+    with running_provider(free_port(), folder, claims_in_id_token=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def github() -> Iterator[GitHub]:
+    """What GitHub's documentation says that GitHub answers."""
+    with running_github(free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def provider_settings(
+    identity_provider: IdentityProvider, google: IdentityProvider, github: GitHub
+) -> dict[str, str]:
+    """Settings of a service that people sign in to with these providers."""
+    return {
+        "PLINTH_EXTERNAL_PLAIN_HTTP": "true",
+        "GOTRUE_EXTERNAL_KEYCLOAK_ENABLED": "true",
+        "GOTRUE_EXTERNAL_KEYCLOAK_CLIENT_ID": CLIENT_ID,
+        "GOTRUE_EXTERNAL_KEYCLOAK_SECRET": identity_provider.secret,
+        "GOTRUE_EXTERNAL_KEYCLOAK_URL": identity_provider.url,
+        "GOTRUE_EXTERNAL_GOOGLE_ENABLED": "true",
+        "GOTRUE_EXTERNAL_GOOGLE_CLIENT_ID": f"{CLIENT_ID},{NATIVE_CLIENT_ID}",
+        "GOTRUE_EXTERNAL_GOOGLE_SECRET": google.secret,
+        "GOTRUE_EXTERNAL_GOOGLE_URL": google.url,
+        "GOTRUE_EXTERNAL_GITHUB_ENABLED": "true",
+        "GOTRUE_EXTERNAL_GITHUB_CLIENT_ID": CLIENT_ID,
+        "GOTRUE_EXTERNAL_GITHUB_SECRET": github.secret,
+        "GOTRUE_EXTERNAL_GITHUB_URL": github.url,
+    }
+
+
+@pytest.fixture(scope="session")
+def linking_service(
+    database_environment: dict[str, str],
+    provider_settings: dict[str, str],
+    mailbox: Mailbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[AuthService]:
+    """A service with providers, where users link identities and addresses are to be confirmed."""
+    log = tmp_path_factory.mktemp("auth") / "auth.log"
+    settings = {
+        **mail_settings(mailbox),
+        **provider_settings,
+        "GOTRUE_MAILER_AUTOCONFIRM": "false",
+        "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED": "true",
+        "GOTRUE_URI_ALLOW_LIST": "https://*.example.com/**",
+    }
+    with running_service(database_environment, log, settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def closed_service(
+    database_environment: dict[str, str],
+    provider_settings: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[AuthService]:
+    """A service with providers, where nobody may sign up and no identity is linked by hand."""
+    log = tmp_path_factory.mktemp("auth") / "auth.log"
+    settings = {**provider_settings, "GOTRUE_DISABLE_SIGNUP": "true"}
+    with running_service(database_environment, log, settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def open_service(
+    database_environment: dict[str, str],
+    provider_settings: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[AuthService]:
+    """A service with providers, where every new address counts as confirmed."""
+    log = tmp_path_factory.mktemp("auth") / "auth.log"
+    with running_service(database_environment, log, provider_settings) as running:
         yield running
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import jwt
 import pytest
 
 from infra import keys
@@ -125,8 +126,16 @@ def mail_settings(mailbox: Mailbox) -> dict[str, str]:
         "GOTRUE_SMTP_ADMIN_EMAIL": "admin@example.com",
         "GOTRUE_SMTP_SENDER_NAME": "Plinth",
         "GOTRUE_SMTP_MAX_FREQUENCY": "1s",
+        "GOTRUE_RATE_LIMIT_EMAIL_SENT": "100000",
         "PLINTH_SMTP_VERIFIED_TLS": "false",
     }
+
+
+def session_id(answer: dict[str, Any]) -> str:
+    """Id of the session that an answer signs in to."""
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    identifier: str = claims["session_id"]
+    return identifier
 
 
 def new_email() -> str:

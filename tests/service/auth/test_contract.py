@@ -423,7 +423,7 @@ def shape(value: Any) -> Any:
 # Values in a text or an address that differ from run to run.
 OF_THIS_RUN = {
     r"access_token=[^&]+": "access_token=<jwt>",
-    r"refresh_token=[a-z2-7]{12}": "refresh_token=<token>",
+    r"refresh_token=[a-z2-7]{12,}": "refresh_token=<token>",
     r"expires_at=\d+": "expires_at=<time>",
     r"code=[0-9a-f-]{36}": "code=<uuid>",
     r"token=(pkce_)?[0-9a-f]{56}": r"token=\1<digits>",

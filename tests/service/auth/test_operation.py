@@ -170,6 +170,22 @@ REFUSED_MAILS = {
         {"GOTRUE_MAILER_SUBJECTS_INVITE": "Hello {{ .Emial }}"},
         "{{ .Emial }}",
     ),
+    "a hook without its secret": (
+        {
+            "GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_ENABLED": "true",
+            "GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI": "https://hooks.example.com/token",
+        },
+        "GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI is an endpoint",
+    ),
+    "breached passwords from nowhere": (
+        {"GOTRUE_PASSWORD_HIBP_ENABLED": "true"},
+        "PLINTH_PASSWORD_HIBP_FOLDER: is not set",
+    ),
+    "breached passwords that are not there": (
+        {"GOTRUE_PASSWORD_HIBP_ENABLED": "true", "PLINTH_PASSWORD_HIBP_FOLDER": "/nowhere"},
+        "PLINTH_PASSWORD_HIBP_FOLDER: /nowhere has no readable file 00000",
+    ),
+    "a rate that is none": ({"GOTRUE_RATE_LIMIT_EMAIL_SENT": "0"}, "GOTRUE_RATE_LIMIT_EMAIL_SENT"),
     "a glob that is none": ({"GOTRUE_URI_ALLOW_LIST": "https://[z-a]/"}, "GOTRUE_URI_ALLOW_LIST"),
     "a duration that is none": ({"GOTRUE_SMTP_MAX_FREQUENCY": "60"}, "GOTRUE_SMTP_MAX_FREQUENCY"),
 }

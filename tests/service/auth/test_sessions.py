@@ -5,10 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import jwt
 import pytest
 
-from tests.service.auth.service import SERVICE_TOKEN, AuthService
+from tests.service.auth.service import SERVICE_TOKEN, AuthService, session_id
 
 if TYPE_CHECKING:
     import asyncpg
@@ -16,12 +15,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 CLIENTS = 20
-
-
-def session_id(answer: dict[str, Any]) -> str:
-    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
-    identifier: str = claims["session_id"]
-    return identifier
 
 
 def has_session(service: AuthService, answer: dict[str, Any]) -> bool:

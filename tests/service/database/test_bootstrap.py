@@ -160,7 +160,8 @@ async def test_a_run_after_the_mend_goes_on(
             {"ROLE_PASSWORD_NOBODY": "a" * 32},
             (
                 "ROLE_PASSWORD_NOBODY names no role; known are:"
-                " ROLE_PASSWORD_AUTHENTICATOR ROLE_PASSWORD_AUTH_ADMIN"
+                " ROLE_PASSWORD_AUTHENTICATOR ROLE_PASSWORD_AUTHENTICATOR_ALTERNATE"
+                " ROLE_PASSWORD_AUTH_ADMIN ROLE_PASSWORD_AUTH_ADMIN_ALTERNATE"
             ),
         ),
         (

@@ -71,6 +71,7 @@ async def test_authenticator_becomes_nothing_else(
     [
         "select * from auth.users",
         "select * from auth.refresh_tokens",
+        "select * from auth_limits.attempts",
         "select * from plinth.schema_migrations",
         "create table public.stray (id int)",
         "create temporary table stray (id int)",

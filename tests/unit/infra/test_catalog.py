@@ -35,6 +35,7 @@ def checkout(tmp_path: Path) -> Path:
         "services/requirements.txt": "library==1",
         "services/shared/logs.py": "",
         "services/auth/main.py": "",
+        "services/certificates/main.py": "",
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content)
@@ -218,14 +219,16 @@ def test_dockerfile_needs_no_syntax_frontend(build: catalog.Build) -> None:
 
 @pytest.mark.parametrize("component", sorted(catalog.CATALOG))
 def test_upstream_is_pinned_by_version_and_digest(component: str) -> None:
-    upstream = catalog.CATALOG[component].upstream
-    if upstream is None:
-        assert component in {"db-bootstrap", "object-store"}
-        return
-    assert upstream.digest
-    assert re.fullmatch(
-        r"[a-z0-9/-]+:(v?\d+\.\d+[\w.-]*|RELEASE\.[\w-]+)@sha256:[0-9a-f]{64}", upstream.reference
-    )
+    pulled = catalog.CATALOG[component].pulled()
+    assert pulled or component in {"certificates", "db-bootstrap", "object-store"}
+    pinned = r"[a-z0-9/-]+:(v?\d+\.\d+[\w.-]*|RELEASE\.[\w-]+)@sha256:[0-9a-f]{64}"
+    assert all(re.fullmatch(pinned, image.reference) for image in pulled)
+
+
+def test_notes_are_those_of_the_program_that_an_image_runs() -> None:
+    kong = catalog.CATALOG["gateway"].alternatives["kong"]
+    notes = catalog.CATALOG["gateway"].release_notes(kong.reference)
+    assert notes == {"kong": kong.release_notes}
 
 
 @pytest.mark.parametrize("component", sorted(set(catalog.CATALOG) - {"db-bootstrap"}))

@@ -4,6 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.config import (
+    PROVIDERS_WITH_KNOWN_URL,
     ConfigurationError,
     StackConfig,
     check_stack_name,
@@ -11,12 +12,32 @@ from infra.config import (
     parse,
     require_encrypted,
 )
+from services.auth.external.settings import DEFAULT_URLS
 
 DEVELOPMENT: dict[str, object] = {
     "environment": "development",
     "auth": {"autoconfirm": True},
 }
 TLS = {"certificate_file": "chain.pem", "key_file": "key.pem", "redirect_port": 80}
+PROVIDER = {"client_id": "plinth", "secret": "k7Qw2"}
+ACME = {"domains": ["api.example.com"], "terms_agreed": True}
+EXTERNAL_ACCOUNT = {"key_id": "kid", "hmac_key": "a-key-in-base64url-of-a-directory"}
+
+
+def with_acme(tls: dict[str, object] | None = None, **acme: object) -> dict[str, object]:
+    """A gateway whose certificate a directory issues."""
+    settings = {"redirect_port": 80, **(tls or {}), "acme": ACME | acme}
+    return {"gateway": {"port": 443, "public_url": "https://api.example.com", "tls": settings}}
+
+
+def kong_with_acme() -> dict[str, object]:
+    """The same with a gateway that takes certificates from files only."""
+    settings = with_acme()
+    gateway = settings["gateway"]
+    assert isinstance(gateway, dict)
+    return {"gateway": gateway | {"engine": "kong"}}
+
+
 PRODUCTION: dict[str, object] = {
     "environment": "production",
     "images": {"require_digest": True},
@@ -62,8 +83,25 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
         ({"database": {"extensions": ["a b"]}}, "plinth:database.extensions.0: must be the name"),
         ({"images": {"source": "hub"}}, "plinth:images.source: input should be 'packages' or"),
         ({"redis": {"port": 8000}}, "redis.port: port 8000 is also gateway.port; give one of them"),
+        (
+            {"observability": {"enabled": True, "port": 8000}},
+            "observability.port: port 8000 is also gateway.port",
+        ),
         ({"auth": {"signup": True}}, "auth.signup: new addresses are confirmed by mail, and none"),
         ({"smtp": {"host": "smtp"}}, "smtp.sender_address: is needed with smtp.host"),
+        (
+            {"auth": {"access_token_hook": {"address": "https://hooks.example.com"}}},
+            "auth.access_token_hook: is an endpoint, whose requests are signed",
+        ),
+        (
+            {"auth": {"access_token_hook": {"address": "http://hooks.example.com"}}},
+            "auth.access_token_hook.address",
+        ),
+        (
+            {"auth": {"breached_passwords": {"volume": "/srv/ranges"}}},
+            "auth.breached_passwords.volume",
+        ),
+        ({"auth": {"attempts": {"by_address": 0}}}, "auth.attempts.by_address"),
         ({"smtp": {"user": "plinth"}}, "smtp.password: is needed with smtp.user, and only with it"),
         ({"smtp": {"sender_address": "x"}}, "smtp.sender_address: must be an address such as"),
         (
@@ -86,7 +124,63 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             {"gateway": {"tls": TLS, "public_url": "http://api.example.com"}},
             "gateway.public_url: http://api.example.com is plain HTTP, and gateway.tls is set",
         ),
-        ({"gateway": {"tls": {"key": 1}}}, "gateway.tls.key: no such setting; known here: cert"),
+        ({"gateway": {"tls": {"key": 1}}}, "gateway.tls.key: no such setting; known here: acme"),
+        (
+            {"gateway": {"tls": {"key_file": "key.pem"}}},
+            "gateway.tls: certificate_file and key_file are needed together; set both, or acme",
+        ),
+        (with_acme(tls=TLS), "gateway.tls: acme stands beside certificate_file and key_file"),
+        (with_acme(tls={"redirect_port": None}), "gateway.tls: redirect_port is not set, where"),
+        (
+            with_acme(terms_agreed=False),
+            "gateway.tls.acme: terms_agreed is not true; read the directory's terms of service",
+        ),
+        (kong_with_acme(), "gateway: tls.acme does not work with engine kong, which does not lead"),
+        (
+            with_acme(domains=["www.example.com"]),
+            "gateway.tls.acme.domains: api.example.com of gateway.public_url is not among them",
+        ),
+        (with_acme(domains=[]), "gateway.tls.acme.domains: tuple should have at least 1 item"),
+        (
+            with_acme(domains=["*.example.com"]),
+            "gateway.tls.acme.domains.0: *.example.com: wildcards can be proved by DNS alone",
+        ),
+        (
+            with_acme(domains=["192.0.2.1"]),
+            "gateway.tls.acme.domains.0: '192.0.2.1' must be a host's name in lower case",
+        ),
+        (
+            with_acme(directory_url="http://ca.example.com/directory"),
+            "gateway.tls.acme.directory_url: must be the https URL of an ACME directory",
+        ),
+        (
+            with_acme(external_account={"key_id": "kid"}),
+            "gateway.tls.acme.external_account.hmac_key: is missing; set it with pulumi config",
+        ),
+        (
+            with_acme(external_account={"key_id": "kid", "hmac_key": "not base64url!"}),
+            "gateway.tls.acme.external_account.hmac_key: must be the base64url text that the dir",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"google": {"client_id": "x"}}}},
+            "auth.providers.google.secret: is missing; set it with pulumi config set --secret",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"google": {**PROVIDER, "id": "x"}}}},
+            "auth.providers.google.id: no such setting; known here: client_id, secret, url",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"keycloak": PROVIDER}}},
+            "providers.keycloak.url is missing; set it to the issuer",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"Google": PROVIDER}}},
+            "must be the name of a provider",
+        ),
+        (
+            {"auth": {"autoconfirm": True, "providers": {"email": PROVIDER}}},
+            "must be the name of a provider",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_path(values: dict[str, object], message: str) -> None:
@@ -109,6 +203,10 @@ def test_each_mistake_has_a_line_of_its_own() -> None:
         ({"images": {"require_digest": False}}, "images.require_digest: false is not for prod"),
         ({"protect_data": False}, "protect_data: false is not for production"),
         ({"smtp": {"verified_tls": False}}, "smtp.verified_tls: false is not for production"),
+        (
+            {"auth": {"signup": False, "providers": {"sso": {**PROVIDER, "url": "http://sso"}}}},
+            "auth.providers.sso.url: http is not for production; use https",
+        ),
     ],
 )
 def test_production_refuses_what_is_only_safe_elsewhere(
@@ -239,3 +337,26 @@ def test_an_encrypted_password_is_accepted() -> None:
 def test_a_stack_with_a_mail_server_confirms_addresses() -> None:
     values = {"environment": "development", "smtp": {"host": "s", "sender_address": "a@b.example"}}
     assert not parse(values).auth.autoconfirm
+
+
+def test_a_certificate_may_come_from_a_directory() -> None:
+    acme = parse(DEVELOPMENT | with_acme()).acme
+    assert acme
+    assert acme.directory_url == "https://acme-v02.api.letsencrypt.org/directory"
+
+
+def test_the_key_of_an_external_account_must_be_encrypted() -> None:
+    config = parse(DEVELOPMENT | with_acme(external_account=EXTERNAL_ACCOUNT))
+    with pytest.raises(ConfigurationError, match=r"tls\.acme\..*hmac_key: stands in clear"):
+        require_encrypted(config, set())
+
+
+def test_a_providers_secret_in_clear_is_refused() -> None:
+    auth = {"autoconfirm": True, "providers": {"google": PROVIDER}}
+    raw = {"plinth:environment": "development", "plinth:auth": json.dumps(auth)}
+    with pytest.raises(ConfigurationError, match=r"--path plinth:auth\.providers\.google\.secret"):
+        require_encrypted(load(raw), [])
+
+
+def test_providers_that_need_no_url_are_those_that_auth_finds() -> None:
+    assert set(PROVIDERS_WITH_KNOWN_URL) == set(DEFAULT_URLS)

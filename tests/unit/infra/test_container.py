@@ -10,6 +10,7 @@ from infra.container import (
     _files_digest,
     require_success,
 )
+from infra.watch import Metrics
 
 
 def test_the_digest_follows_the_content() -> None:
@@ -51,6 +52,19 @@ def test_what_can_be_had_once_cannot_overlap(claims: dict[str, Any]) -> None:
             user="1000:1000",
             memory_mebibytes=64,
             networks=("backend",),
+            watch=Metrics(80),
             overlaps=True,
             **claims,
+        )
+
+
+def test_what_stays_up_says_how_it_is_watched() -> None:
+    message = "shop: does not say how it is watched; give its specification a `watch`: [^\\n]*$"
+    with pytest.raises(ValueError, match=message):
+        ContainerSpec(
+            component="shop",
+            image="plinth/shop:1",
+            user="1000:1000",
+            memory_mebibytes=64,
+            networks=("backend",),
         )

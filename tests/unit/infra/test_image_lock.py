@@ -140,9 +140,28 @@ def test_the_text_ends_with_a_newline() -> None:
             {"mail": {"enabled": True}},
             "auth db-bootstrap envoy ferretdb mailpit postgres postgrest redis versitygw",
         ),
+        (
+            {"observability": {"enabled": True}},
+            (
+                "auth blackbox db-bootstrap envoy ferretdb postgres postgrest prometheus redis "
+                "versitygw"
+            ),
+        ),
+        (
+            {
+                "gateway": {
+                    "public_url": "https://api.example.com",
+                    "tls": {
+                        "redirect_port": 80,
+                        "acme": {"domains": ["api.example.com"], "terms_agreed": True},
+                    },
+                }
+            },
+            "auth certificates db-bootstrap envoy ferretdb postgres postgrest redis versitygw",
+        ),
         ({"images": {"source": "registry"}}, "db-bootstrap versitygw"),
     ],
-    ids=["packages", "mail", "registry"],
+    ids=["packages", "mail", "observability", "certificates", "registry"],
 )
 def test_own_images_are_those_that_the_stack_runs(settings: dict[str, object], names: str) -> None:
     assert own_images(parse(DEVELOPMENT | settings)) == names.split()

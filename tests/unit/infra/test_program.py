@@ -10,13 +10,17 @@ import pulumi
 import pytest
 import yaml
 
+from services.auth.external.settings import configured_providers
 from services.auth.settings import AuthSettings
-from tests.self_signed import self_signed
+from services.certificates.settings import CertificatesSettings
+from services.shared.settings import load_settings
+from tests.certificates import self_signed
 from tests.unit.infra.conftest import ROOT, STACKS, Recorder, run_program
 from tests.unit.infra.locks import DIGEST, REGISTRY, fitting, written
 
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/image:Image"
+VOLUME = "docker:index/volume:Volume"
 REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage"
 DEVELOPMENT: dict[str, Any] = {
     "plinth:environment": "development",
@@ -280,6 +284,85 @@ def test_a_mail_template_is_named_by_its_place_in_the_container() -> None:
     assert environment["GOTRUE_MAILER_TEMPLATES_INVITE"] == "/run/plinth/files/invite.html"
 
 
+PROVIDERS = {
+    "google": {"client_id": "web,ios", "secret": "k7Qw2-of-google"},
+    "company_directory": {
+        "client_id": "plinth",
+        "secret": "k7Qw2-of-the-directory",
+        "url": "http://directory:8080",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def with_providers() -> dict[str, str]:
+    """Environment of auth where people sign in with providers."""
+    auth = {"autoconfirm": True, "providers": PROVIDERS}
+    configuration = DEVELOPMENT | {"plinth:auth": auth}
+    program = run_program("dev", configuration, secret_keys=["plinth:auth"])
+    lines = program.resources[CONTAINER]["auth"]["envs"]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_a_provider_is_told_to_auth_by_gotrues_names(with_providers: dict[str, str]) -> None:
+    prefix = "GOTRUE_EXTERNAL_GOOGLE_"
+    assert {
+        name.removeprefix(prefix): value
+        for name, value in with_providers.items()
+        if name.startswith(prefix)
+    } == {
+        "ENABLED": "true",
+        "CLIENT_ID": "web,ios",
+        "SECRET": "k7Qw2-of-google",
+        "REDIRECT_URI": "http://127.0.0.1:8000/auth/v1/callback",
+    }
+
+
+def test_auth_understands_the_providers_of_a_stack(with_providers: dict[str, str]) -> None:
+    providers = configured_providers(with_providers, callback="", plain_http=True)
+    assert {name: provider.url for name, provider in providers.items()} == {
+        "google": "https://accounts.google.com",
+        "company_directory": "http://directory:8080",
+    }
+
+
+def test_plain_http_is_permitted_where_a_provider_needs_it(
+    with_providers: dict[str, str],
+) -> None:
+    assert with_providers["PLINTH_EXTERNAL_PLAIN_HTTP"] == "true"
+
+
+def test_plain_http_is_not_permitted_elsewhere() -> None:
+    assert "PLINTH_EXTERNAL_PLAIN_HTTP" not in environment_of_auth()
+
+
+def test_breached_passwords_are_a_volume_that_auth_only_reads() -> None:
+    auth = {"autoconfirm": True, "breached_passwords": {"volume": "ranges"}}
+    program = run_program("dev", DEVELOPMENT | {"plinth:auth": auth})
+    mounts = program.resources[CONTAINER]["auth"]["volumes"]
+    assert [mount for mount in mounts if mount["volumeName"] == "ranges"] == [
+        {"volumeName": "ranges", "containerPath": "/run/plinth/given", "readOnly": True}
+    ]
+
+
+def test_the_volume_of_breached_passwords_is_not_the_stacks() -> None:
+    auth = {"autoconfirm": True, "breached_passwords": {"volume": "ranges"}}
+    volumes = run_program("dev", DEVELOPMENT | {"plinth:auth": auth}).resources[VOLUME]
+    assert "ranges" not in {volume["name"] for volume in volumes.values()}
+
+
+def test_auth_limits_requests_by_address_in_production() -> None:
+    file = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())
+    program = run_program("prod", file["config"])
+    assert (
+        "GOTRUE_RATE_LIMIT_HEADER=X-Forwarded-For" in program.resources[CONTAINER]["auth"]["envs"]
+    )
+
+
+def test_auth_limits_no_requests_by_address_in_development() -> None:
+    assert "GOTRUE_RATE_LIMIT_HEADER" not in environment_of_auth()
+
+
 @pytest.fixture
 def with_certificate(tmp_path: Path) -> Callable[[str], Recorder]:
     """Run the program with a certificate of the given subject."""
@@ -323,3 +406,89 @@ def test_a_gateway_with_a_certificate_publishes_both_its_ports(
         (8000, 8443),
         (8001, 8080),
     ]
+
+
+ACME = {
+    "domains": ["api.example.com"],
+    "terms_agreed": True,
+    "external_account": {"key_id": "kid", "hmac_key": "a-key-in-base64url-of-a-directory"},
+}
+
+
+def issued_by_a_directory(**changes: Any) -> Recorder:
+    """The program of a stack whose certificate a directory issues."""
+    gateway = {
+        "port": 8443,
+        "public_url": "https://api.example.com",
+        "tls": {"redirect_port": 8080, "acme": ACME | changes},
+    }
+    return run_program("dev", {**DEVELOPMENT, "plinth:gateway": gateway}, ["plinth:gateway"])
+
+
+@pytest.fixture(scope="module")
+def with_directory() -> Recorder:
+    return issued_by_a_directory()
+
+
+def mounts(program: Recorder, component: str) -> dict[str, tuple[str, bool]]:
+    """Volume and whether it can only be read, by path."""
+    return {
+        volume["containerPath"]: (volume["volumeName"], volume.get("readOnly", False))
+        for volume in program.resources[CONTAINER][component]["volumes"]
+    }
+
+
+def test_the_gateway_reads_what_was_issued(with_directory: Recorder) -> None:
+    written = mounts(with_directory, "certificates")["/data/issued"]
+    read = mounts(with_directory, "gateway")["/run/plinth/renewed"]
+    assert (read, written) == (
+        ("plinth-dev-certificates-issued", True),
+        ("plinth-dev-certificates-issued", False),
+    )
+
+
+def test_the_key_of_the_account_is_mounted_nowhere_else(with_directory: Recorder) -> None:
+    users = {
+        component
+        for component, inputs in with_directory.resources[CONTAINER].items()
+        for volume in inputs.get("volumes", [])
+        if volume["volumeName"] == "plinth-dev-certificates-account"
+    }
+    assert users == {"certificates"}
+
+
+def test_the_gateways_group_may_read_the_certificate(with_directory: Recorder) -> None:
+    containers = with_directory.resources[CONTAINER]
+    groups = [containers[name]["user"].split(":")[1] for name in ("certificates", "gateway")]
+    assert groups[0] == groups[1]
+
+
+def test_what_asks_the_directory_is_beside_the_gateway_alone(with_directory: Recorder) -> None:
+    networks = with_directory.resources[CONTAINER]["certificates"]["networksAdvanced"]
+    assert [network["name"] for network in networks] == ["plinth-dev-edge"]
+
+
+def test_the_key_of_the_external_account_is_listed_as_secret(with_directory: Recorder) -> None:
+    labels = with_directory.resources[CONTAINER]["certificates"]["labels"]
+    listed = {entry["label"]: entry["value"] for entry in labels}["plinth.secret-names"]
+    assert listed == "PLINTH_ACME_EXTERNAL_ACCOUNT_KEY"
+
+
+def test_another_domain_does_not_replace_the_gateway(with_directory: Recorder) -> None:
+    other = issued_by_a_directory(domains=["api.example.com", "www.example.com"])
+    assert other.resources[CONTAINER]["gateway"] == with_directory.resources[CONTAINER]["gateway"]
+
+
+def test_nothing_obtains_a_certificate_where_files_have_one(
+    with_certificate: Callable[[str], Recorder],
+) -> None:
+    assert "certificates" not in with_certificate("a").resources[CONTAINER]
+
+
+def test_the_component_takes_what_the_stack_tells_it(
+    with_directory: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for entry in with_directory.resources[CONTAINER]["certificates"]["envs"]:
+        monkeypatch.setenv(*entry.split("=", 1))
+    settings = load_settings(CertificatesSettings)
+    assert (settings.names, settings.external_account_id) == (("api.example.com",), "kid")

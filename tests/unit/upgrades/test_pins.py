@@ -23,7 +23,7 @@ def test_every_program_of_a_component_is_listed(
     component: str, entry: catalog.Entry, pinned: list[tuple[str, str]]
 ) -> None:
     programs = [program.name for program in entry.build.programs]
-    images = ["image"] if entry.upstream else []
+    images = ["image"] * len(entry.pulled())
     assert [name for used_by, name in pinned if used_by == component] == programs + images
 
 

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 from infra import keys
 from infra.config import ConfigurationError, StackConfig, parse
 from infra.gateway import certificates
-from tests.self_signed import self_signed
+from tests.certificates import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CHAIN, KEY = self_signed("fits", ["api.example.com", "*.apps.example.com"], ["192.0.2.1"])
+CHAIN, KEY = self_signed("fits", ["api.example.com", "*.apps.example.com", "192.0.2.1"])
 EXPIRED, KEY_OF_EXPIRED = self_signed("expired", ["api.example.com"], first_day=-2, days=1)
 EARLY, KEY_OF_EARLY = self_signed("early", ["api.example.com"], first_day=1)
 ED25519_KEY = (

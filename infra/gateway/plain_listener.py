@@ -1,19 +1,19 @@
-"""A listener that does one thing, beside the public one."""
+"""A listener of plain HTTP for a few paths, beside the public one."""
 
 from __future__ import annotations
 
 from infra.gateway.xds import Json, http_filter_message, socket_address, typed
 
 
-def one_route_listener(
-    name: str, port: int, route: Json, manager: Json, **listener: Json
+def plain_listener(
+    name: str, port: int, routes: list[Json], manager: Json, **listener: Json
 ) -> dict[str, Json]:
     """Envoy `Listener` of plain HTTP/1.1 on every address of the container; other paths are 404.
 
     Args:
         name: Of the listener, and the prefix of its statistics.
         port: In the container.
-        route: Envoy `Route`.
+        routes: Envoy `Route`s; the first that matches counts.
         manager: Further fields of the `HttpConnectionManager`.
         **listener: Further fields of the `Listener`.
     """
@@ -39,7 +39,7 @@ def one_route_listener(
                             route_config={
                                 "name": name,
                                 "virtual_hosts": [
-                                    {"name": name, "domains": ["*"], "routes": [route]}
+                                    {"name": name, "domains": ["*"], "routes": routes}
                                 ],
                             },
                             **manager,

@@ -1,0 +1,58 @@
+"""The way in for an ACME directory: to the answers of its challenges, and to nothing else.
+
+It asks by plain HTTP, for `/.well-known/acme-challenge/<token>` (RFC 8555, section 8.3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.gateway.settings import Upstream
+from infra.gateway.xds import Json, socket_address, typed
+from infra.services.certificates import PORT
+
+if TYPE_CHECKING:
+    from infra.gateway.settings import GatewaySettings
+
+COMPONENT = "certificates"
+_CHALLENGE_PATH = r"/\.well-known/acme-challenge/[A-Za-z0-9_-]+"
+"""A token is base64url (RFC 8555, section 8.1): no other segment, no escape, no query."""
+
+_TIMEOUT = "5s"
+_CONCURRENCY = 16
+
+
+def challenge_route() -> Json:
+    """Envoy `Route` of the listener for plain HTTP."""
+    return {
+        "match": {
+            "safe_regex": {"regex": _CHALLENGE_PATH},
+            "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
+        },
+        "route": {"cluster": COMPONENT, "timeout": _TIMEOUT},
+    }
+
+
+def challenge_clusters(settings: GatewaySettings) -> list[Json]:
+    """Envoy `Cluster` of the component, for that route alone; none where no directory asks."""
+    if settings.tls is None or not settings.tls.challenges:
+        return []
+    upstream = settings.upstreams.get(COMPONENT, Upstream(host=COMPONENT, port=PORT))
+    address = socket_address(upstream.host, upstream.port)
+    limits = ("max_connections", "max_pending_requests", "max_requests")
+    cluster = {
+        "name": COMPONENT,
+        "cluster_type": {
+            "name": "envoy.cluster.dns",
+            "typed_config": typed(
+                "envoy.extensions.clusters.dns.v3.DnsCluster", dns_lookup_family="V4_PREFERRED"
+            ),
+        },
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": COMPONENT,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+        "circuit_breakers": {"thresholds": [dict.fromkeys(limits, _CONCURRENCY)]},
+    }
+    return [cluster]

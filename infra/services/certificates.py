@@ -1,0 +1,87 @@
+"""What obtains the gateway's certificate from an ACME directory, and renews it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from infra.container import (
+    FILES_DIRECTORY,
+    ContainerService,
+    ContainerSpec,
+    DataVolume,
+    HealthCheck,
+)
+from infra.watch import Metrics
+
+if TYPE_CHECKING:
+    from infra.config import Acme
+    from infra.context import Context
+
+PORT = 8080
+ISSUED_VOLUME = "certificates-issued"
+"""Short name of the volume that the gateway reads the certificate from. The account's key is in
+another one, which is the component's alone."""
+
+_GATEWAY_GROUP = 101
+_AUTHORITY_FILE = "authority.pem"
+
+
+def environment(acme: Acme) -> dict[str, str]:
+    """Settings of services/certificates, but for the secret one."""
+    optional = {
+        "PLINTH_ACME_AUTHORITY_FILE": (
+            f"{FILES_DIRECTORY}/{_AUTHORITY_FILE}" if acme.ca_certificate else ""
+        ),
+        "PLINTH_ACME_EMAIL": acme.email or "",
+        "PLINTH_ACME_EXTERNAL_ACCOUNT_ID": (
+            acme.external_account.key_id if acme.external_account else ""
+        ),
+        "PLINTH_ACME_RENEW_BEFORE_DAYS": str(acme.renew_before_days or ""),
+    }
+    return {
+        "PLINTH_ACME_DIRECTORY_URL": acme.directory_url,
+        "PLINTH_ACME_DOMAINS": ",".join(acme.domains),
+        "PLINTH_ACME_TERMS_AGREED": str(acme.terms_agreed).lower(),
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def declare(context: Context, acme: Acme) -> ContainerService:
+    """Declare the component.
+
+    It is healthy as soon as the gateway has something to show, self-signed at first: whether the
+    directory answers is not waited for.
+    """
+    external = acme.external_account
+    return ContainerService(
+        ContainerSpec(
+            component="certificates",
+            image=context.images.reference("certificates"),
+            # What it writes is for its group to read as well: the gateway's.
+            user=f"1000:{_GATEWAY_GROUP}",
+            environment=environment(acme),
+            secret_environment=(
+                {
+                    "PLINTH_ACME_EXTERNAL_ACCOUNT_KEY": pulumi.Output.secret(
+                        external.hmac_key.get_secret_value()
+                    )
+                }
+                if external
+                else {}
+            ),
+            files={_AUTHORITY_FILE: acme.ca_certificate} if acme.ca_certificate else {},
+            # Not among the services: it talks to a stranger, and only the gateway talks to it.
+            networks=("edge",),
+            volumes=[
+                DataVolume("certificates-account", "/data/account"),
+                DataVolume(ISSUED_VOLUME, "/data/issued"),
+            ],
+            health=HealthCheck(context.images.health_check("certificates")),
+            watch=Metrics(PORT),
+            memory_mebibytes=128,
+            cpu_shares=128,
+        ),
+        context.site,
+    )

@@ -1,0 +1,1 @@
+"""Hooks: code of the operator that the service asks before it answers."""
