@@ -184,7 +184,7 @@ def checks_environment(context: Context) -> dict[str, str]:
     return settings
 
 
-def hash_secret(signing_keys: str) -> str:
+def unused_secret(signing_keys: str) -> str:
     """HS256 secret that GoTrue must have and nobody signs with, where no legacy keys are issued."""
     return hmac.new(signing_keys.encode(), b"plinth unused secret", hashlib.sha256).hexdigest()
 
@@ -219,7 +219,7 @@ def secret_environment(
         secrets["GOTRUE_JWT_SECRET"] = context.keys.apply(lambda keys: keys.legacy_secret or "")
     elif config.runs_gotrue:
         secrets["GOTRUE_JWT_SECRET"] = context.keys.apply(
-            lambda keys: hash_secret(keys.signing_keys)
+            lambda keys: unused_secret(keys.signing_keys)
         )
     if config.smtp.password:
         secrets["GOTRUE_SMTP_PASS"] = credentials.given(config.smtp.password)

@@ -140,7 +140,6 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
             logger.info("started", key_id=context.keys.identifier)
             yield
         await context.background.close()
-        await outbound.close()
         context.passwords.close()
         await context.database.close()
         logger.info("stopped")

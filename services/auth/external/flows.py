@@ -81,7 +81,7 @@ async def take_external_flow(
     """The sign-in of a row, which is removed; None when it has been taken or is too old."""
     row = await connection.fetchrow(
         """delete from auth.flow_state
-           where id = $1 and authentication_method = $2 and user_id is null
+           where id = $1 and authentication_method = $2
            returning provider_type, referrer, linking_target_id, code_challenge,
                      code_challenge_method::text, created_at <= now() - $3::interval as has_expired
         """,

@@ -78,7 +78,7 @@ async def link_to_user(
         AuthError: The user is gone or banned, the identity belongs to somebody, or the user has no
             address and the one of the provider cannot become theirs.
     """
-    await reserve_identity(connection, provider, profile.subject)
+    await _reserve(connection, provider, profile)
     user = await store.lock_user(connection, user_id)
     if user is None:
         raise AuthError(422, "user_not_found", "Linking target user not found")
@@ -95,15 +95,22 @@ async def link_to_user(
     return await store.existing_user(connection, user.id)
 
 
+async def _reserve(connection: asyncpg.Connection, provider: str, profile: Profile) -> None:
+    """Make other transactions of this person or of one of the addresses wait for this one.
+
+    Always in the same order, so that no two of them wait for each other.
+    """
+    for address in sorted({one.address for one in profile.emails}):
+        await store.reserve_contact(connection, address)
+    await reserve_identity(connection, provider, profile.subject)
+
+
 async def _owner(
     connection: asyncpg.Connection, settings: AuthSettings, provider: str, profile: Profile
 ) -> User:
     """The user to whom the identity belongs, or now belongs."""
     data = profile.identity_data()
-    # Sorted: two transactions never wait for each other.
-    for address in sorted({one.address for one in profile.emails}):
-        await store.reserve_contact(connection, address)
-    await reserve_identity(connection, provider, profile.subject)
+    await _reserve(connection, provider, profile)
     owner = await find_owner(connection, provider, profile.subject)
     if owner is not None:
         await store.lock_user(connection, owner)
@@ -161,7 +168,6 @@ async def _adopt_address(
             f"Unverified email with {provider}. Verify the email with {provider} in order to "
             "link it",
         )
-    await store.reserve_contact(connection, profile.email.address)
     if await store.email_is_taken(connection, profile.email.address, except_user=user.id):
         message = "A user with this email address has already been registered"
         raise AuthError(422, "email_exists", message)

@@ -16,6 +16,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -53,17 +54,17 @@ class Outbound:
     def __init__(self, metrics: Metrics, *, plain_http: bool) -> None:
         self._metrics = metrics
         self._plain_http = plain_http
-        self._transport = httpx2.AsyncHTTPTransport(
+
+    @cached_property
+    def _transport(self) -> httpx2.AsyncHTTPTransport:
+        """Made when it is needed: the system's authorities take memory."""
+        return httpx2.AsyncHTTPTransport(
             # Authorities that the system knows, or SSL_CERT_FILE: an own one may have signed.
             verify=ssl.create_default_context(),
             trust_env=False,
             # Connections are kept by IP address; one to another name there must not be used again.
             limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=0),
         )
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._transport.aclose()
 
     async def get(
         self, url: str, *, named_host: str, headers: Mapping[str, str] | None = None

@@ -67,6 +67,7 @@ async def address_at_provider(
         scopes = requested_scopes(parameters.get("scopes", ""))
     except ValueError as error:
         raise validation_failed(str(error)) from None
+    further = _further(parameters)
     flow = ExternalFlow(provider.settings.name, redirect_to, challenge, linking_target)
     lifetime = context.settings.flow_state_lifetime
     async with context.database.transaction("begin_external_flow") as connection:
@@ -76,7 +77,7 @@ async def address_at_provider(
         nonce=context.flow_secrets.nonce(flow_id),
         verifier=context.flow_secrets.verifier(flow_id),
         scopes=scopes,
-        parameters=_further(parameters),
+        parameters=further,
     )
     try:
         return await provider.address(question)

@@ -128,6 +128,11 @@ def provider_settings(
         "GOTRUE_EXTERNAL_GOOGLE_CLIENT_ID": f"{CLIENT_ID},{NATIVE_CLIENT_ID}",
         "GOTRUE_EXTERNAL_GOOGLE_SECRET": google.secret,
         "GOTRUE_EXTERNAL_GOOGLE_URL": google.url,
+        # An issuer that is away.
+        "GOTRUE_EXTERNAL_COMPANY_ENABLED": "true",
+        "GOTRUE_EXTERNAL_COMPANY_CLIENT_ID": CLIENT_ID,
+        "GOTRUE_EXTERNAL_COMPANY_SECRET": "of-the-company",
+        "GOTRUE_EXTERNAL_COMPANY_URL": f"http://127.0.0.1:{free_port()}",
         "GOTRUE_EXTERNAL_GITHUB_ENABLED": "true",
         "GOTRUE_EXTERNAL_GITHUB_CLIENT_ID": CLIENT_ID,
         "GOTRUE_EXTERNAL_GITHUB_SECRET": github.secret,

@@ -98,10 +98,9 @@ async def documents() -> AsyncIterator[Documents]:
 
 
 @pytest.fixture
-async def issuer(documents: Documents) -> AsyncIterator[Issuer]:
+def issuer(documents: Documents) -> Issuer:
     outbound = Outbound(Metrics(), plain_http=True)
-    yield Issuer(outbound, documents.url, HERE, plain_http=True)
-    await outbound.close()
+    return Issuer(outbound, documents.url, HERE, plain_http=True)
 
 
 @pytest.fixture

@@ -32,8 +32,12 @@ HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(COST)).decode()
 _STATEMENT = re.compile(r"LOG:\s+(?:statement|execute [^:]+): (.*)")
 
 
-@pytest.mark.parametrize("hashed", [HASH, None, "", "no hash"])
-@pytest.mark.parametrize("password", [PASSWORD, "a wrong one", "", "x" * 100])
+@pytest.mark.parametrize(
+    "hashed", [HASH, None, "", "no hash"], ids=["hash", "none", "empty", "other"]
+)
+@pytest.mark.parametrize(
+    "password", [PASSWORD, "a wrong one", "", "x" * 100], ids=["right", "wrong", "empty", "long"]
+)
 async def test_a_password_is_compared_once(
     monkeypatch: pytest.MonkeyPatch, hashed: str | None, password: str
 ) -> None:

@@ -54,6 +54,7 @@ def test_settings_name_the_providers_that_are_on(linking_service: AuthService) -
     assert {name for name, is_on in external.items() if is_on} == {
         "email",
         "anonymous_users",
+        "company",
         "github",
         "google",
         "keycloak",
@@ -113,6 +114,21 @@ def test_a_request_that_cannot_be_right_does_not_leave(
     answer = authorize(linking_service, **parameters)
 
     assert (answer.status_code, answer.json()["msg"]) == (400, message)
+
+
+def test_a_provider_that_is_away_is_reported(linking_service: AuthService) -> None:
+    answer = authorize(linking_service, "company")
+
+    assert (answer.status_code, answer.json()["error_code"]) == (500, "unexpected_failure")
+
+
+def test_why_a_provider_failed_is_in_the_log(linking_service: AuthService) -> None:
+    authorize(linking_service, "company")
+    reasons = {
+        line["reason"] for line in linking_service.log_lines() if line.get("provider") == "company"
+    }
+
+    assert reasons == {"no connection: ConnectError"}
 
 
 def test_a_new_person_is_registered_and_signed_in(
@@ -211,6 +227,20 @@ def test_an_address_outside_the_list_is_not_where_the_browser_ends(
     location = sign_in(
         linking_service, identity_provider, person, redirect_to="https://evil.example/"
     )
+
+    assert location.startswith(f"{SITE}#")
+
+
+def test_an_address_that_is_no_longer_in_the_list_is_not_where_the_browser_ends(
+    linking_service: AuthService,
+    open_service: AuthService,
+    identity_provider: IdentityProvider,
+    person: str,
+) -> None:
+    callback = callback_of(linking_service, identity_provider, person)
+
+    # It shares the first one's rows and keys, and its list is empty.
+    location = open_service.request("GET", path_of(callback)).headers["location"]
 
     assert location.startswith(f"{SITE}#")
 

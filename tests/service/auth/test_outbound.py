@@ -34,11 +34,9 @@ async def documents() -> AsyncIterator[Documents]:
 
 
 @pytest.fixture
-async def outbound() -> AsyncIterator[Outbound]:
+def outbound() -> Outbound:
     """Where plain HTTP is permitted."""
-    client = Outbound(Metrics(), plain_http=True)
-    yield client
-    await client.close()
+    return Outbound(Metrics(), plain_http=True)
 
 
 async def test_a_json_answer_is_read(documents: Documents, outbound: Outbound) -> None:

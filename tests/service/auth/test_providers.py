@@ -62,10 +62,8 @@ async def documents() -> AsyncIterator[Documents]:
 
 
 @pytest.fixture
-async def outbound() -> AsyncIterator[Outbound]:
-    client = Outbound(Metrics(), plain_http=True)
-    yield client
-    await client.close()
+def outbound() -> Outbound:
+    return Outbound(Metrics(), plain_http=True)
 
 
 @pytest.fixture

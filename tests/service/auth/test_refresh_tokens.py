@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra import keys
+from services.auth.housekeeping import housekeeping
 from services.auth.models import RefreshToken
 from services.auth.refresh_tokens import RefreshTokenValues, digest_of, digest_values
 from services.shared.database import Database
@@ -137,6 +139,24 @@ async def test_tokens_in_clear_are_digested(
         "select token from auth.refresh_tokens where session_id = $1::text::uuid", session_id(user)
     )
     assert kept == digest_of(clear)
+
+
+@pytest.mark.engine
+async def test_the_service_digests_by_itself(
+    user: dict[str, Any], database: asyncpg.Connection, own_pool: Database
+) -> None:
+    clear = await set_clear(database, user)
+    async with asyncio.timeout(10), housekeeping(own_pool, after_seconds=0):
+        while await database.fetchval(
+            "select exists (select from auth.refresh_tokens where token = $1)", clear
+        ):
+            continue
+
+
+@pytest.mark.engine
+async def test_a_stop_does_not_wait_for_it(own_pool: Database) -> None:
+    async with asyncio.timeout(5), housekeeping(own_pool, after_seconds=60):
+        pass
 
 
 @pytest.mark.engine

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.config import ConfigurationError, parse
-from infra.services.auth import hash_secret
+from infra.services.auth import unused_secret
 from tests.unit.infra.conftest import ROOT, run_program
 
 CONTAINER = "docker:index/container:Container"
@@ -128,7 +128,7 @@ def test_gotrue_has_a_secret_of_its_own_without_legacy_keys(environment: dict[st
 
 
 def test_that_secret_follows_the_signing_keys() -> None:
-    assert hash_secret("one") != hash_secret("another")
+    assert unused_secret("one") != unused_secret("another")
 
 
 def test_the_own_service_has_no_secret_without_legacy_keys() -> None:
