@@ -1,5 +1,6 @@
 -- Users with one session each and four refresh tokens in it, of which the newest is active. The
--- variable `users` says how many; all share one password, whose hash is `password_hash`.
+-- variable `users` says how many; all share one password, whose hash is `password_hash`. As auth
+-- does, the table keeps digests of the tokens, here of `active-1`, `active-2` and so on.
 insert into auth.users (
   instance_id, id, aud, role, email, encrypted_password, email_confirmed_at,
   raw_app_meta_data, raw_user_meta_data, confirmation_token, recovery_token,
@@ -27,7 +28,9 @@ insert into auth.refresh_tokens (
 )
 select
   '00000000-0000-0000-0000-000000000000',
-  case when generation = 4 then 'active-' else 'former-' || generation || '-' end || number,
+  'sha256:' || encode(sha256(convert_to(
+    case when generation = 4 then 'active-' else 'former-' || generation || '-' end || number,
+    'UTF8')), 'hex'),
   md5('user ' || number)::uuid::text, generation < 4, md5('session ' || number)::uuid, now(), now()
 from generate_series(1, :users) as number, generate_series(1, 4) as generation
 order by generation, number;

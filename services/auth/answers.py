@@ -162,6 +162,12 @@ class TotpSecret(Answer):
     uri: str
 
 
+class ProviderAddress(Answer):
+    """Where the browser goes to sign in at a provider."""
+
+    url: str
+
+
 class EnrolledFactor(Answer):
     """A second factor that is yet to be verified."""
 

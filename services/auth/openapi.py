@@ -54,40 +54,47 @@ class Success:
         return described
 
 
-_USER = Success((answers.User,))
-_SESSION = Success((answers.Session,))
-_NOTHING = Success((answers.Nothing,))
-_ANSWERS: Mapping[str, Success] = {
-    "GET /health": Success((answers.Health,)),
-    "GET /settings": Success((answers.Settings,)),
-    "GET /.well-known/jwks.json": Success((answers.KeySet,)),
-    "POST /signup": Success((answers.Session, answers.User)),
+_USER = (Success((answers.User,)),)
+_SESSION = (Success((answers.Session,)),)
+_NOTHING = (Success((answers.Nothing,)),)
+_TO_THE_APPLICATION = (Success(status=303, media_type="text/html"),)
+_TO_THE_PROVIDER = Success(status=302, media_type="text/html")
+_ANSWERS: Mapping[str, tuple[Success, ...]] = {
+    "GET /health": (Success((answers.Health,)),),
+    "GET /settings": (Success((answers.Settings,)),),
+    "GET /.well-known/jwks.json": (Success((answers.KeySet,)),),
+    "POST /signup": (Success((answers.Session, answers.User)),),
     "POST /recover": _NOTHING,
     "POST /otp": _NOTHING,
     "POST /magiclink": _NOTHING,
     "POST /resend": _NOTHING,
-    "GET /verify": Success(status=303, media_type="text/html"),
-    "POST /verify": Success((answers.Session, answers.HalfConfirmed)),
+    "GET /verify": _TO_THE_APPLICATION,
+    "GET /authorize": (_TO_THE_PROVIDER,),
+    "GET /callback": _TO_THE_APPLICATION,
+    "POST /callback": _TO_THE_APPLICATION,
+    "POST /verify": (Success((answers.Session, answers.HalfConfirmed)),),
     "POST /token": _SESSION,
     "GET /user": _USER,
     "PUT /user": _USER,
+    "GET /user/identities/authorize": (_TO_THE_PROVIDER, Success((answers.ProviderAddress,))),
+    "DELETE /user/identities/{identity_id}": _NOTHING,
     "GET /reauthenticate": _NOTHING,
-    "POST /factors": Success((answers.EnrolledFactor,)),
-    "DELETE /factors/{factor_id}": Success((answers.RemovedFactor,)),
-    "POST /factors/{factor_id}/challenge": Success((answers.Challenge,)),
+    "POST /factors": (Success((answers.EnrolledFactor,)),),
+    "DELETE /factors/{factor_id}": (Success((answers.RemovedFactor,)),),
+    "POST /factors/{factor_id}/challenge": (Success((answers.Challenge,)),),
     "POST /factors/{factor_id}/verify": _SESSION,
-    "POST /logout": Success(status=204),
-    "GET /admin/users": Success((answers.Users,)),
+    "POST /logout": (Success(status=204),),
+    "GET /admin/users": (Success((answers.Users,)),),
     "POST /admin/users": _USER,
     "GET /admin/users/{user_id}": _USER,
     "PUT /admin/users/{user_id}": _USER,
     "DELETE /admin/users/{user_id}": _NOTHING,
-    "GET /admin/users/{user_id}/factors": Success((answers.Factor,), lists=True),
-    "DELETE /admin/users/{user_id}/factors/{factor_id}": Success((answers.Factor,)),
+    "GET /admin/users/{user_id}/factors": (Success((answers.Factor,), lists=True),),
+    "DELETE /admin/users/{user_id}/factors/{factor_id}": (Success((answers.Factor,)),),
     "POST /invite": _USER,
-    "POST /admin/generate_link": Success((answers.GeneratedLink,)),
-    "GET /admin/audit": Success((answers.AuditEntry,), lists=True),
-    "GET /metrics": Success(media_type="text/plain"),
+    "POST /admin/generate_link": (Success((answers.GeneratedLink,)),),
+    "GET /admin/audit": (Success((answers.AuditEntry,), lists=True),),
+    "GET /metrics": (Success(media_type="text/plain"),),
 }
 _GRANTS: Mapping[str, type[bodies.Body]] = {
     "password": bodies.PasswordGrant,
@@ -111,6 +118,7 @@ _FORMATS = {
     "new_email": "email",
     "password": "password",
     "factor_id": "uuid",
+    "identity_id": "uuid",
     "user_id": "uuid",
     "challenge_id": "uuid",
 }
@@ -176,7 +184,10 @@ def _completed(
         for path, operations in derived["paths"].items()
     }
     errors: tuple[type[answers.Answer], ...] = (answers.Error, answers.VersionedError)
-    models = {*errors, *(model for success in _ANSWERS.values() for model in success.models)}
+    models = {
+        *errors,
+        *(model for several in _ANSWERS.values() for one in several for model in one.models),
+    }
     _, definitions = models_json_schema(
         [(model, "serialization") for model in sorted(models, key=_name)],
         ref_template=_REFERENCES,
@@ -207,14 +218,14 @@ def _operation(
     operation = dict(derived)
     calls = dependencies.get(name, frozenset())
     refused = {"$ref": "#/components/responses/Refused"}
-    success = _ANSWERS.get(name)
+    successes = _ANSWERS.get(name)
     answered = (
-        {str(success.status): success.described()}
-        if success
+        {str(success.status): success.described() for success in successes}
+        if successes
         else {code: answer for code, answer in derived["responses"].items() if code < "400"}
     )
     # FastAPI's 422 is never sent: errors.py answers a refused parameter in GoTrue's form.
-    operation["responses"] = {**answered, "4XX": refused, "503": refused}
+    operation["responses"] = {**answered, "4XX": refused, "5XX": refused}
     if context.get_claims in calls:
         operation["security"] = [{_BEARER: []}]
     parameters = [_parameter(name, one) for one in operation.get("parameters", ())]

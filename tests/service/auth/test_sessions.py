@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.auth.refresh_tokens import digest_of
 from tests.service.auth.service import SERVICE_TOKEN, AuthService, session_id
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ async def test_parallel_refreshes_add_one_token_to_the_family(
            where session_id = $1::text::uuid order by id""",
         session_id(user),
     )
-    first, child = user["refresh_token"], refreshed_at_once[0]["refresh_token"]
+    first = digest_of(user["refresh_token"])
+    child = digest_of(refreshed_at_once[0]["refresh_token"])
 
     assert [tuple(row) for row in family] == [(first, None), (child, first)]
 
