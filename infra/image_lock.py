@@ -68,12 +68,19 @@ class ImageLock(_Strict):
 
 def own_images(config: StackConfig) -> list[str]:
     """Names of the images that a stack runs and that this repository builds, sorted."""
-    # The mail sink is the one component that a stack may leave out.
+    left_out = {
+        component
+        for component, declared in (
+            ("mail", config.mail.enabled),
+            ("waf", config.gateway.waf is not None),
+        )
+        if not declared
+    }
     return sorted(
         entry.build.name
         for component, entry in catalog.CATALOG.items()
         if (config.images.source == "packages" or entry.upstream is None)
-        and (component != "mail" or config.mail.enabled)
+        and component not in left_out
     )
 
 
