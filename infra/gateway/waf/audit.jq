@@ -17,3 +17,5 @@ def variable:
       | { id: (.details.ruleId | tonumber), message, variable: (.details | .match + " " + .data | variable) }
     ]
   }
+# A component's own 403 is none of the firewall's.
+| select(.rules != [])

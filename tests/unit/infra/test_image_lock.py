@@ -159,9 +159,13 @@ def test_the_text_ends_with_a_newline() -> None:
             },
             "auth certificates db-bootstrap envoy ferretdb postgres postgrest redis versitygw",
         ),
+        (
+            {"gateway": {"waf": True}},
+            "auth db-bootstrap envoy ferretdb postgres postgrest redis versitygw waf",
+        ),
         ({"images": {"source": "registry"}}, "db-bootstrap versitygw"),
     ],
-    ids=["packages", "mail", "observability", "certificates", "registry"],
+    ids=["packages", "mail", "observability", "certificates", "firewall", "registry"],
 )
 def test_own_images_are_those_that_the_stack_runs(settings: dict[str, object], names: str) -> None:
     assert own_images(parse(DEVELOPMENT | settings)) == names.split()
