@@ -26,7 +26,7 @@ SETTING_SUFFIXES = (
     "alg", "algorithm", "aud", "base64", "characters", "claim", "cost", "count", "enabled",
     "encryption", "exp", "expiry", "file", "generation", "header", "id", "interval", "issuer",
     "length", "limit", "lifetime", "method", "name", "names", "path", "policy", "prefix",
-    "refresh", "required", "rotation", "seconds", "ttl", "type", "uri", "url", "version",
+    "required", "rotation", "seconds", "ttl", "type", "uri", "url", "version",
 )  # fmt: skip
 """Last words that make a name a setting about a secret, not the secret: `PASSWORD_MIN_LENGTH`."""
 
