@@ -61,7 +61,7 @@ LET_THROUGH = {
 }
 """The first rows that pass, and why."""
 
-REFUSALS = {"400", "403", "426"}
+REFUSALS = {"400", "403", "405", "426"}
 
 
 @pytest.fixture(scope="module")
