@@ -33,6 +33,7 @@ FOLDERS_OF_GROUP = {
     "publish": ("tests/publish",),
     "service": ("tests/service",),
     "images": ("tests/images",),
+    "waf": ("tests/gateway/waf",),
     "gateway": ("tests/gateway", "tests/browser"),
     "docker_provider": ("tests/airgap/docker_provider",),
     "language_host": ("tests/airgap/language_host",),
