@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
     from toolchain.console import Console
     from toolchain.containers import Container
 

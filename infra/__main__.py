@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Pulumi runs this folder, not the package: its modules are imported from the folder above.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -11,7 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
-from infra import config, credentials, images, networks, observability, outputs, stores
+from infra import credentials, images, networks, observability, outputs, stores
+from infra.config.loading import check_stack_name, load, require_encrypted
+from infra.config.section import ConfigurationError
 from infra.container import Site
 from infra.context import Context
 from infra.gateway import certificates as certificate_files
@@ -19,8 +22,11 @@ from infra.gateway import component as gateway
 from infra.gateway.waf import component as firewall
 from infra.services import auth, certificates, mail, rest
 
+if TYPE_CHECKING:
+    from infra.config.stack import StackConfig
 
-def declare(stack: str, settings: config.StackConfig) -> None:
+
+def declare(stack: str, settings: StackConfig) -> None:
     """Declare everything that the stack is made of."""
     # Before anything is declared: both refuse what does not fit.
     source = images.ImageSource(settings)
@@ -49,9 +55,9 @@ def declare(stack: str, settings: config.StackConfig) -> None:
 
 try:
     raw = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
-    loaded = config.load(raw)
-    config.require_encrypted(loaded, {key for key in raw if pulumi_config.is_config_secret(key)})
-    declare(config.check_stack_name(pulumi.get_stack()), loaded)
-except config.ConfigurationError as error:
+    loaded = load(raw)
+    require_encrypted(loaded, {key for key in raw if pulumi_config.is_config_secret(key)})
+    declare(check_stack_name(pulumi.get_stack()), loaded)
+except ConfigurationError as error:
     # A RunError is shown as it is, without a traceback.
     raise pulumi.RunError(str(error)) from None

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.config import PROJECT, StackConfig
+from infra.config.section import PROJECT
+from infra.config.stack import StackConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ config:
     port: 8000
 ```
 
-This page is written by `python -m infra.config_reference`; change the models in `infra/config.py`.
+This page is written by `python -m infra.config_reference`; change the models in `infra/config/`.
 """
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from infra.config import PROJECT, StackConfig
+from infra.config.section import PROJECT
+from infra.config.stack import StackConfig
 
 SCHEMA_FILE = Path(__file__).with_name("config.schema.json")
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from infra import credentials
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
     from infra.container import Site
     from infra.images import ImageSource
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from infra.config import Keys, Passwords
+    from infra.config.operation import Keys, Passwords
 
 ROLES: tuple[keys.Role, ...] = ("anon", "service_role")
 PASSWORD_LENGTH = 40

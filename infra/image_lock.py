@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra import catalog
-from infra.config import ConfigurationError
+from infra.config.section import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
 
 FILE: Final = "images.lock.json"
 """Where `make publish` writes when the stack names no other file."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pulumi_docker as docker
 
 from infra import catalog, image_lock
-from infra.config import ConfigurationError
+from infra.config.section import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from infra.catalog import UpstreamImage
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 

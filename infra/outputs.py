@@ -28,7 +28,7 @@ from infra.services import auth
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.config import TlsMode
+    from infra.config.values import TlsMode
     from infra.container import ContainerService
     from infra.context import Context
     from infra.stores import Stores

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from infra.config import PROJECT, ConfigurationError, parse
+from infra.config.loading import parse
+from infra.config.section import PROJECT, ConfigurationError
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 ENCRYPTED = "(encrypted)"

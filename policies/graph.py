@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.config import ConfigurationError, load
+from infra.config.loading import load
+from infra.config.section import ConfigurationError
 from policies.operations import missing_health_check
 from policies.properties import UNKNOWN, blocks, given, is_file_carrier, is_one_shot
 from policies.resource_types import CONTAINER, CONTAINER_SERVICE
@@ -70,7 +71,7 @@ def published_ports(graph: Graph) -> Iterator[tuple[Member, Violation]]:
                     Violation(
                         path,
                         "is no port of the stack's configuration",
-                        "Make it a setting in infra/config.py, listed by published_ports",
+                        "Make it a setting in infra/config, listed by published_ports",
                     ),
                 )
             elif number in taken:

@@ -9,7 +9,7 @@ import docker
 from docker.errors import DockerException
 
 from infra import image_lock, stack_file
-from infra.config import ConfigurationError
+from infra.config.section import ConfigurationError
 from publish.pull import pull
 from publish.push import push
 from publish.registry import Registry

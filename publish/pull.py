@@ -14,7 +14,7 @@ from infra import image_lock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
     from publish.registry import Registry
     from toolchain.console import Console, Step
 

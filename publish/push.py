@@ -12,7 +12,7 @@ from toolchain.errors import ToolchainError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
     from publish.registry import Registry
     from toolchain.console import Console, Step
 

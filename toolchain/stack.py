@@ -232,7 +232,7 @@ def has_changes(events: str) -> bool:
 
 
 def environment_of(stack: Stack) -> str:
-    """What the stack is for; `production` where its file does not say, as in infra/config.py."""
+    """What the stack is for; `production` where its file does not say, as for the program."""
     text = stack.file.read_text(encoding="utf-8") if stack.file.exists() else ""
     found = ENVIRONMENT_LINE.search(text)
     return found[1] if found else "production"

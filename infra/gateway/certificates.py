@@ -16,10 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from infra.config import ConfigurationError
+from infra.config.section import ConfigurationError
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _SMALLEST_RSA_BITS = 2048

@@ -29,7 +29,8 @@ from infra.watch import Metrics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.config import Gateway, StackConfig
+    from infra.config.gateway import Gateway
+    from infra.config.stack import StackConfig
     from infra.context import Context
     from infra.credentials import KeyMaterial
     from infra.gateway.certificates import Certificate

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from infra import credentials, keys
-from infra.config import REPOSITORY
+from infra.config.section import REPOSITORY
 from infra.container import (
     FILES_DIRECTORY,
     GIVEN_DIRECTORY,

@@ -16,7 +16,7 @@ from infra.container import (
 from infra.watch import Metrics
 
 if TYPE_CHECKING:
-    from infra.config import Acme
+    from infra.config.gateway import Acme
     from infra.context import Context
 
 PORT = 8080

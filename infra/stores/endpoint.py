@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
-    from infra.config import ExternalDatabase, ExternalMongo, ExternalRedis, TlsMode
+    from infra.config.stores import ExternalDatabase, ExternalMongo, ExternalRedis
+    from infra.config.values import TlsMode
 
 HTTP_PORT = 80
 HTTPS_PORT = 443

@@ -13,7 +13,7 @@ from infra.watch import TcpProbe
 if TYPE_CHECKING:
     import pulumi
 
-    from infra.config import ExternalMongo
+    from infra.config.stores import ExternalMongo
     from infra.context import Context
 
 PORT = 27017

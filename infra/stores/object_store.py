@@ -13,7 +13,7 @@ from infra.watch import HttpProbe
 if TYPE_CHECKING:
     import pulumi
 
-    from infra.config import ExternalObjectStore
+    from infra.config.stores import ExternalObjectStore
     from infra.context import Context
 
 PORT = 9000

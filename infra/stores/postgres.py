@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from infra.config import Database
+    from infra.config.stores import Database
     from infra.context import Context
 
 PORT = 5432

@@ -23,7 +23,7 @@ from infra.watch import TcpProbe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.config import ExternalRedis
+    from infra.config.stores import ExternalRedis
     from infra.context import Context
 
 PORT = 6379

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from pulumi.runtime.proto import analyzer_pb2
 
-from infra.config import StackConfig
+from infra.config.stack import StackConfig
 from policies.sdk import problem_of_configuration
 from policies.table import POLICIES
 

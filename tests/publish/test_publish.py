@@ -19,7 +19,7 @@ import pytest
 from docker.errors import ImageNotFound
 
 from infra import catalog, image_build
-from infra.config import parse
+from infra.config.loading import parse
 from infra.image_lock import FILE, own_images
 from publish.push import push
 from publish.registry import Progress, Registry

@@ -17,7 +17,8 @@ from infra.gateway.waf.settings import WafSettings
 from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig, Waf
+    from infra.config.gateway import Waf
+    from infra.config.stack import StackConfig
     from infra.context import Context
     from infra.gateway.certificates import Certificate
 

@@ -9,7 +9,7 @@ from backup.before_upgrade import back_up, broken_stores, half_replaced_in, here
 from backup.errors import BackupError
 from backup.stack import STORES
 from infra import stack_file
-from infra.config import parse
+from infra.config.loading import parse
 from policies.resource_types import CONTAINER, VOLUME
 from toolchain import paths
 from toolchain.console import Console

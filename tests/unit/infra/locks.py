@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from infra import catalog
-from infra.config import StackConfig, parse
+from infra.config.loading import parse
+from infra.config.stack import StackConfig
 from infra.image_lock import own_images
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 import yaml
 
-from infra.config import load
+from infra.config.loading import load
 from infra.config_schema import SCHEMA_FILE, as_text, stack_file_schema
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from infra import credentials, keys
-from infra.config import Keys
+from infra.config.operation import Keys
 
 CURRENT, PREVIOUS, FOLLOWING = bytes(32), bytes([1]) * 32, bytes([2]) * 32
 ISSUER = "http://127.0.0.1:8000/auth/v1"

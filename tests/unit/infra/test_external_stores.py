@@ -7,7 +7,8 @@ import jsonschema
 import pulumi
 import pytest
 
-from infra.config import ConfigurationError, parse, require_encrypted
+from infra.config.loading import parse, require_encrypted
+from infra.config.section import ConfigurationError
 from infra.config_schema import stack_file_schema
 from infra.outputs import connection, s3_connection
 from infra.stores.endpoint import Endpoint, ObjectEndpoint

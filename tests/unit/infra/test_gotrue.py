@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from infra.config import ConfigurationError, parse
+from infra.config.loading import parse
+from infra.config.section import ConfigurationError
 from infra.services.auth import unused_secret
 from tests.unit.infra.conftest import ROOT, Recorder, run_program
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from infra import catalog
-from infra.config import ConfigurationError, parse
+from infra.config.loading import parse
+from infra.config.section import ConfigurationError
 from infra.image_lock import ImageLock, own_images, read, require
 from tests.unit.infra.locks import (
     DEVELOPMENT,

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from infra import stack_file
-from infra.config import ConfigurationError, StackConfig
+from infra.config.section import ConfigurationError
+from infra.config.stack import StackConfig
 
 SETTINGS = "config:\n  plinth:environment: test\n  plinth:auth: {autoconfirm: true}\n"
 

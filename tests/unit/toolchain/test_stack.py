@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra import config
+from infra.config.stack import StackConfig
 from toolchain import containers, paths, stack
 from toolchain.backend import Backend
 from toolchain.console import Console
@@ -165,7 +165,7 @@ def test_the_policies_are_as_strict_as_the_environment_asks(
 
 
 def test_an_environment_that_is_not_given_is_the_programs_default() -> None:
-    assert config.StackConfig.model_fields["environment"].default == "production"
+    assert StackConfig.model_fields["environment"].default == "production"
 
 
 SUMMARY = '{{"summaryEvent": {{"isPreview": true, "resourceChanges": {}}}}}\n'

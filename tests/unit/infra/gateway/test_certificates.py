@@ -14,13 +14,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from infra import keys
-from infra.config import ConfigurationError, StackConfig, parse
+from infra.config.loading import parse
+from infra.config.section import ConfigurationError
 from infra.gateway import certificates
 from tests.certificates import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from infra.config.stack import StackConfig
 
 CHAIN, KEY = self_signed("fits", ["api.example.com", "*.apps.example.com", "192.0.2.1"])
 EXPIRED, KEY_OF_EXPIRED = self_signed("expired", ["api.example.com"], first_day=-2, days=1)

@@ -3,16 +3,11 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from infra.config import (
-    PROVIDERS_WITH_KNOWN_URL,
-    ConfigurationError,
-    StackConfig,
-    Waf,
-    check_stack_name,
-    load,
-    parse,
-    require_encrypted,
-)
+from infra.config.auth import PROVIDERS_WITH_KNOWN_URL
+from infra.config.gateway import Waf
+from infra.config.loading import check_stack_name, load, parse, require_encrypted
+from infra.config.section import ConfigurationError
+from infra.config.stack import StackConfig
 from services.auth.external.settings import DEFAULT_URLS
 
 DEVELOPMENT: dict[str, object] = {
