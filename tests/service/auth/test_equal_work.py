@@ -141,6 +141,8 @@ def test_statements_before_the_answer_are_the_same(
         return [line for line in found[:end] if "pg_advisory_unlock_all" not in line]
 
     statements(new_email())  # prepares the connection
-    unknown = statements(new_email())
+    unknown, of_known = statements(new_email()), statements(known)
+    if unknown != of_known:  # what the service does by itself, once, may have come between
+        unknown, of_known = statements(new_email()), statements(known)
     assert unknown
-    assert statements(known) == unknown
+    assert of_known == unknown
