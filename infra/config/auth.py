@@ -20,6 +20,35 @@ from infra.config.values import (
 PROVIDERS_WITH_KNOWN_URL = ("github", "gitlab", "google", "linkedin_oidc", "slack_oidc")
 """Identity providers that the auth service finds without being told where they are."""
 
+GOTRUE_PROVIDERS = frozenset(
+    [
+        "apple",
+        "azure",
+        "bitbucket",
+        "discord",
+        "facebook",
+        "figma",
+        "fly",
+        "github",
+        "gitlab",
+        "google",
+        "kakao",
+        "keycloak",
+        "linkedin",
+        "linkedin_oidc",
+        "notion",
+        "slack",
+        "slack_oidc",
+        "snapchat",
+        "spotify",
+        "twitch",
+        "twitter",
+        "workos",
+        "zoom",
+    ]
+)
+"""Identity providers that GoTrue v2.196 knows; it takes no others."""
+
 
 class AuthProvider(Section):
     """A provider that people sign in with: GitHub, or any OpenID Connect issuer."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, model_validator
 
-from infra.config.auth import Auth
+from infra.config.auth import GOTRUE_PROVIDERS, Auth
 from infra.config.gateway import Acme, Gateway
 from infra.config.mail import Mail, Smtp
 from infra.config.operation import Images, Keys, Observability, Passwords, Upgrade
@@ -130,6 +130,13 @@ class StackConfig(Section):
             raise ValueError(
                 "auth.mail_templates: GoTrue takes no files; leave them out, or run the platform's "
                 "own service with auth.engine: plinth and images.source: packages"
+            )
+        unknown = sorted(self.auth.providers.keys() - GOTRUE_PROVIDERS)
+        if self.runs_gotrue and unknown:
+            raise ValueError(
+                f"auth.providers.{unknown[0]}: GoTrue knows no provider of that name; leave it "
+                "out, or run the platform's own service with auth.engine: plinth and "
+                "images.source: packages"
             )
         if self.runs_gotrue and self.auth.breached_passwords:
             raise ValueError(

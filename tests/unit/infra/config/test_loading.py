@@ -3,12 +3,12 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from infra.config.auth import PROVIDERS_WITH_KNOWN_URL
+from infra.config.auth import GOTRUE_PROVIDERS, PROVIDERS_WITH_KNOWN_URL
 from infra.config.gateway import Waf
 from infra.config.loading import check_stack_name, load, parse, require_encrypted
 from infra.config.section import ConfigurationError
 from infra.config.stack import StackConfig
-from services.auth.external.settings import DEFAULT_URLS
+from services.auth.external import settings as provider_settings
 
 DEVELOPMENT: dict[str, object] = {
     "environment": "development",
@@ -357,8 +357,19 @@ def test_a_providers_secret_in_clear_is_refused() -> None:
         require_encrypted(load(raw), [])
 
 
+def test_a_provider_that_gotrue_does_not_know_is_refused() -> None:
+    provider = PROVIDER | {"url": "https://id.example.com"}
+    auth = {"autoconfirm": True, "engine": "gotrue", "providers": {"company_directory": provider}}
+    with pytest.raises(ConfigurationError, match=r"company_directory: GoTrue knows no provider"):
+        parse(DEVELOPMENT | {"auth": auth})
+
+
+def test_the_providers_of_gotrue_are_those_that_auth_lists() -> None:
+    assert set(provider_settings.GOTRUE_PROVIDERS) == GOTRUE_PROVIDERS
+
+
 def test_providers_that_need_no_url_are_those_that_auth_finds() -> None:
-    assert set(PROVIDERS_WITH_KNOWN_URL) == set(DEFAULT_URLS)
+    assert set(PROVIDERS_WITH_KNOWN_URL) == set(provider_settings.DEFAULT_URLS)
 
 
 @pytest.mark.parametrize(
