@@ -29,6 +29,7 @@ COMPONENTS = (
     "prometheus",
     "redis",
     "rest",
+    "waf",
 )
 SERVERS = tuple(name for name in COMPONENTS if name != "db-bootstrap")
 

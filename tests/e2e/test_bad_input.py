@@ -153,7 +153,7 @@ def _before_anything_starts(checkout: Checkout, story: Story, other: RunningStac
         program.bind(("127.0.0.1", GATEWAY_PORT))
         program.listen()
         story.mistakes["port of another program"] = checkout.make("up")
-    taken = other.component("gateway")["ports"][0]["external"]
+    taken = other.component("waf")["ports"][0]["external"]
     checkout.configure(gateway={"port": taken})
     story.mistakes["port of another stack"] = checkout.make("up")
     checkout.configure()

@@ -15,6 +15,7 @@ INTERNAL_PORTS = {
     "postgres": 5432,
     "redis": 6379,
     "rest": 3000,
+    "waf": 8000,
 }
 REACHABLE_FROM_GATEWAY = {"auth", "rest"}
 
@@ -25,13 +26,13 @@ def _can_connect(stack: RunningStack, source: str, target: str, port: int) -> bo
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_only_the_gateway_may_listen_beyond_loopback(stack: RunningStack, name: str) -> None:
+def test_only_the_entry_may_listen_beyond_loopback(stack: RunningStack, name: str) -> None:
     beyond = [
         port
         for port in stack.component(name)["ports"]
         if not ipaddress.ip_address(port["address"]).is_loopback
     ]
-    assert name == "gateway" or not beyond
+    assert name == "waf" or not beyond
 
 
 @pytest.mark.parametrize("name", SERVERS)
