@@ -8,20 +8,23 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
+import pulumi
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from infra.config.section import ConfigurationError
+from infra.config.section import REPOSITORY, ConfigurationError
 
 if TYPE_CHECKING:
     from infra.config.stack import StackConfig
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
+CHAIN_FILE = "chain.pem"
+KEY_FILE = "key.pem"
+"""Names that certificate and key have in the container that shows them."""
+
 _SMALLEST_RSA_BITS = 2048
 _SETTING = "plinth:gateway.tls"
 
@@ -32,6 +35,11 @@ class Certificate:
 
     chain: str
     key: str = field(repr=False)
+
+    @property
+    def files(self) -> dict[str, pulumi.Input[str]]:
+        """Content by file name; the key's is a secret."""
+        return {CHAIN_FILE: self.chain, KEY_FILE: pulumi.Output.secret(self.key)}
 
 
 def read(config: StackConfig) -> Certificate | None:
@@ -77,7 +85,7 @@ def read(config: StackConfig) -> Certificate | None:
 
 def _text(setting: str, path: str) -> str:
     try:
-        return (_ROOT / path).expanduser().read_text(encoding="ascii")
+        return (REPOSITORY / path).expanduser().read_text(encoding="ascii")
     except OSError as error:
         _refuse(setting, path, f"cannot be read: {error.strerror}")
     except UnicodeDecodeError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-import pulumi
 from pydantic import SecretStr
 
 from infra.container import (
@@ -28,6 +27,8 @@ from infra.watch import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pulumi
 
     from infra.config.gateway import Gateway
     from infra.config.stack import StackConfig
@@ -147,12 +148,7 @@ def _envoy(
             runtime.START_FILE: runtime.START_SCRIPT,
             **({runtime.SECRET_FILE: secret_file()} if certificate or issuer else {}),
         },
-        renewed_files={
-            runtime.CHAIN_FILE: certificate.chain,
-            runtime.KEY_FILE: pulumi.Output.secret(certificate.key),
-        }
-        if certificate
-        else {},
+        renewed_files=certificate.files if certificate else {},
         renewed_volume=issuer.volumes[certificates.ISSUED_VOLUME].name if issuer else None,
         networks=("edge", "backend"),
         ports=ports,

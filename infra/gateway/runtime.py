@@ -11,8 +11,6 @@ from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
 
 CONFIGURATION_FILE = "envoy.yaml"
 SECRET_FILE = "certificate.yaml"  # noqa: S105 - says where the certificate is
-CHAIN_FILE = "chain.pem"
-KEY_FILE = "key.pem"
 CERTIFICATE_DIRECTORY = "/tmp/certificate"  # noqa: S108 - the container's own, in memory
 """Where `start.sh` puts certificate and key for Envoy."""
 

@@ -12,6 +12,7 @@ import yaml
 
 from infra.container import FILES_DIRECTORY
 from infra.gateway import runtime
+from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.challenges import challenge_route
 from infra.gateway.filters import security_headers
 from infra.gateway.plain_listener import plain_listener
@@ -72,8 +73,8 @@ def secret_file() -> str:
         f"{_TRANSPORT}.Secret",
         name=_SECRET,
         tls_certificate={
-            "certificate_chain": {"filename": f"{directory}/current/{runtime.CHAIN_FILE}"},
-            "private_key": {"filename": f"{directory}/current/{runtime.KEY_FILE}"},
+            "certificate_chain": {"filename": f"{directory}/current/{CHAIN_FILE}"},
+            "private_key": {"filename": f"{directory}/current/{KEY_FILE}"},
             # Told by the move of `current`, so that both are read together.
             "watched_directory": {"path": directory},
         },

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from infra.gateway import runtime
+from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.component import METRICS_PORT
 from infra.gateway.envoy import render
 from infra.gateway.settings import GatewaySettings, Tls, Upstream
@@ -53,8 +54,8 @@ class TlsGateway:
 
     def renew(self, chain: str, key: str) -> None:
         """Write a pair as a renewal does, one file after the other."""
-        (self.renewed / runtime.CHAIN_FILE).write_text(chain)
-        (self.renewed / runtime.KEY_FILE).write_text(key)
+        (self.renewed / CHAIN_FILE).write_text(chain)
+        (self.renewed / KEY_FILE).write_text(key)
 
     def subject(self) -> str:
         """Common name of the certificate that a new connection is shown."""
@@ -90,7 +91,7 @@ def tls_gateway(
     (files / runtime.START_FILE).write_text(runtime.START_SCRIPT)
     (files / runtime.SECRET_FILE).write_text(secret_file())
     chain, key = self_signed("first")
-    for name, content in ((runtime.CHAIN_FILE, chain), (runtime.KEY_FILE, key)):
+    for name, content in ((CHAIN_FILE, chain), (KEY_FILE, key)):
         (renewed / name).write_text(content)
         (renewed / name).chmod(0o644)
     running = start_container(gateway_image, files, settings, renewed=renewed)
@@ -298,7 +299,7 @@ def test_pair_that_does_not_fit_is_not_taken(tls_gateway: TlsGateway) -> None:
     tls_gateway.renew(*self_signed("fits"))
     _wait_for(tls_gateway, "fits")
     chain, _ = self_signed("of another key")
-    (tls_gateway.renewed / runtime.CHAIN_FILE).write_text(chain)
+    (tls_gateway.renewed / CHAIN_FILE).write_text(chain)
     time.sleep(4)
     assert tls_gateway.subject() == "fits"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pulumi
-
 from infra.catalog import CATALOG
 from infra.container import (
     FILES_DIRECTORY,
@@ -21,6 +19,8 @@ from infra.watch import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pulumi
 
     from infra.container import PublishedPort
     from infra.context import Context
@@ -70,12 +70,7 @@ def container(
             CONFIGURATION_FILE: settings.apply(render),
             **({START_FILE: _START_SCRIPT} if certificate else {}),
         },
-        renewed_files={
-            runtime.CHAIN_FILE: certificate.chain,
-            runtime.KEY_FILE: pulumi.Output.secret(certificate.key),
-        }
-        if certificate
-        else {},
+        renewed_files=certificate.files if certificate else {},
         temporary={"/tmp": f"rw,size={_PREFIX_SIZE}"},  # noqa: S108 - the container's own, in memory
         networks=("edge", "backend"),
         ports=ports,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
 from infra.gateway import headers, runtime
+from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.kong import plugins, scripts
 from infra.gateway.routes import MEBIBYTE
 from infra.gateway.tls import CIPHERS_OF_TLS_1_2
@@ -138,8 +139,8 @@ _TRUST_PROXIES = {
 }
 
 _TLS = {
-    "KONG_SSL_CERT": f"{RENEWED_FILES_DIRECTORY}/{runtime.CHAIN_FILE}",
-    "KONG_SSL_CERT_KEY": f"{RENEWED_FILES_DIRECTORY}/{runtime.KEY_FILE}",
+    "KONG_SSL_CERT": f"{RENEWED_FILES_DIRECTORY}/{CHAIN_FILE}",
+    "KONG_SSL_CERT_KEY": f"{RENEWED_FILES_DIRECTORY}/{KEY_FILE}",
     "KONG_SSL_PROTOCOLS": "TLSv1.2 TLSv1.3",
     "KONG_SSL_CIPHER_SUITE": "custom",
     "KONG_SSL_CIPHERS": ":".join(CIPHERS_OF_TLS_1_2),

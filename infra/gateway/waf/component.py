@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pulumi
-
 from infra.container import ContainerService, ContainerSpec, HealthCheck
 from infra.gateway import component as gateway_component
 from infra.gateway.routes import ROUTES
@@ -78,12 +76,7 @@ def declare(
                 runtime.RULES_FILE: render_rules(chosen),
                 **runtime.fixed_files(),
             },
-            renewed_files={
-                runtime.CHAIN_FILE: certificate.chain,
-                runtime.KEY_FILE: pulumi.Output.secret(certificate.key),
-            }
-            if certificate
-            else {},
+            renewed_files=certificate.files if certificate else {},
             networks=("edge",),
             ports=gateway_component.published_ports(context.config.gateway),
             health=HealthCheck(context.images.health_check("waf"), interval_seconds=2),

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.container import RENEWED_FILES_DIRECTORY
+from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.routes import HEALTH_PATH, METHODS
 from infra.gateway.tls import CIPHERS_OF_TLS_1_2
-from infra.gateway.waf import runtime
 from infra.gateway.waf.blocks import block, choice, milliseconds
 from infra.gateway.waf.refusals import error_pages, refusal_locations
 
@@ -143,8 +143,8 @@ proxy_set_header X-Forwarded-Prefix "";"""
 
 def _tls_settings() -> str:
     return f"""\
-ssl_certificate {RENEWED_FILES_DIRECTORY}/{runtime.CHAIN_FILE};
-ssl_certificate_key {RENEWED_FILES_DIRECTORY}/{runtime.KEY_FILE};
+ssl_certificate {RENEWED_FILES_DIRECTORY}/{CHAIN_FILE};
+ssl_certificate_key {RENEWED_FILES_DIRECTORY}/{KEY_FILE};
 ssl_protocols TLSv1.2 TLSv1.3;
 ssl_ciphers {":".join(CIPHERS_OF_TLS_1_2)};
 ssl_prefer_server_ciphers off;

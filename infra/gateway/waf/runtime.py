@@ -11,8 +11,6 @@ RULES_FILE = "rules.conf"
 START_FILE = "start.sh"
 AUDIT_FILE = "audit.jq"
 STREAMED_FILE = "streamed.conf"
-CHAIN_FILE = "chain.pem"
-KEY_FILE = "key.pem"
 
 AUDIT_PIPE = "/tmp/audit"  # noqa: S108 - the container's own, in memory
 PROCESS_FILE = "/tmp/nginx.pid"  # noqa: S108 - as above

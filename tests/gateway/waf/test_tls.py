@@ -14,8 +14,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.settings import Tls, Upstream
-from infra.gateway.waf import runtime
 from infra.gateway.waf.settings import WafSettings
 from tests.certificates import self_signed
 from tests.gateway.conftest import TEST_ROUTES
@@ -42,8 +42,8 @@ class TlsFirewall:
 
     def write(self, chain: str, key: str) -> None:
         """Write a pair as a renewal does."""
-        (self.renewed / runtime.CHAIN_FILE).write_text(chain)
-        (self.renewed / runtime.KEY_FILE).write_text(key)
+        (self.renewed / CHAIN_FILE).write_text(chain)
+        (self.renewed / KEY_FILE).write_text(key)
 
     def subject(self) -> str:
         """Common name of the certificate that a new connection is shown."""
@@ -67,7 +67,7 @@ def tls_firewall(
     renewed = tmp_path_factory.mktemp("renewed")
     renewed.chmod(0o755)
     chain, key = self_signed("first")
-    for name, content in ((runtime.CHAIN_FILE, chain), (runtime.KEY_FILE, key)):
+    for name, content in ((CHAIN_FILE, chain), (KEY_FILE, key)):
         (renewed / name).write_text(content)
         (renewed / name).chmod(0o644)
     settings = WafSettings(
@@ -161,6 +161,6 @@ def test_pair_that_does_not_fit_is_not_taken(tls_firewall: TlsFirewall) -> None:
     tls_firewall.write(*self_signed("fits"))
     _wait_for(tls_firewall, "fits")
     chain, _ = self_signed("of another key")
-    (tls_firewall.renewed / runtime.CHAIN_FILE).write_text(chain)
+    (tls_firewall.renewed / CHAIN_FILE).write_text(chain)
     time.sleep(4)
     assert tls_firewall.subject() == "fits"
