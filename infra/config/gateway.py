@@ -168,19 +168,17 @@ class Gateway(Section):
     """Requests per minute and client address by route name, where the default does not fit."""
 
     @model_validator(mode="after")
-    def _firewall_takes_the_certificate(self) -> Self:
-        if self.waf and self.tls and self.tls.acme:
-            raise ValueError(
-                "tls.acme does not work with waf, which does not lead the directory to its proof; "
-                "set tls.certificate_file and tls.key_file, or leave waf out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _engine_takes_the_certificate(self) -> Self:
-        if self.engine == "kong" and self.tls and self.tls.acme:
-            raise ValueError(
-                "tls.acme does not work with engine kong, which does not lead the directory to its "
-                "proof; set tls.certificate_file and tls.key_file, or engine: envoy"
-            )
+    def _directory_is_led_to_its_proof(self) -> Self:
+        if not self.tls or not self.tls.acme:
+            return self
+        for takes_files_only, entry, otherwise in (
+            (self.waf is not None, "waf", "leave waf out"),
+            (self.engine == "kong", "engine kong", "engine: envoy"),
+        ):
+            if takes_files_only:
+                raise ValueError(
+                    f"tls.acme does not work with {entry}, which does not lead the directory to "
+                    "its proof; set tls.certificate_file and tls.key_file, or "
+                    f"{otherwise}"
+                )
         return self

@@ -54,7 +54,7 @@ from services.shared.health import Dependency, health_router
 from services.shared.logs import configure_logs
 from services.shared.metrics import Metrics
 from services.shared.request_context import RequestContextMiddleware
-from services.shared.settings import SettingsError, load_settings
+from services.shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,10 +92,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         SystemExit: The environment does not hold usable settings; the message is one line.
     """
     if settings is None:
-        try:
-            settings = load_settings(AuthSettings)
-        except SettingsError as error:
-            raise SystemExit(f"auth cannot start: {error}") from None
+        settings = settings_or_exit(AuthSettings, service="auth")
     configure_logs(service="auth", version=VERSION, level=settings.log_level)
     metrics = Metrics()
     outbound = Outbound(metrics, plain_http=settings.external_plain_http)

@@ -20,7 +20,7 @@ from services.shared.health import Dependency, health_router
 from services.shared.logs import configure_logs
 from services.shared.metrics import Metrics
 from services.shared.request_context import RequestContextMiddleware
-from services.shared.settings import SettingsError, load_settings
+from services.shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,10 +38,7 @@ def create_app(settings: CertificatesSettings | None = None) -> FastAPI:
         SystemExit: The environment does not hold usable settings; the message is one line.
     """
     if settings is None:
-        try:
-            settings = load_settings(CertificatesSettings)
-        except SettingsError as error:
-            raise SystemExit(f"certificates cannot start: {error}") from None
+        settings = settings_or_exit(CertificatesSettings, service="certificates")
     configure_logs(service="certificates", version=VERSION, level=settings.log_level)
     metrics = Metrics()
     challenges = Challenges()

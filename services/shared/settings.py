@@ -63,6 +63,18 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
         raise SettingsError(_one_line(settings_class, error)) from None
 
 
+def settings_or_exit(settings_class: type[SettingsType], *, service: str) -> SettingsType:
+    """Settings of the service from the environment, for its start.
+
+    Raises:
+        SystemExit: The environment does not hold usable ones; the message is one line.
+    """
+    try:
+        return load_settings(settings_class)
+    except SettingsError as error:
+        raise SystemExit(f"{service} cannot start: {error}") from None
+
+
 def _one_line(settings_class: type[ServiceSettings], error: ValidationError) -> str:
     problems = []
     for item in error.errors(include_url=False, include_input=False, include_context=False):
