@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 POSTGRES, MONGO, OBJECT_STORE, BOOTSTRAP = "postgres", "mongo", "object-store", "db-bootstrap"
 STORES = (POSTGRES, MONGO, OBJECT_STORE)
-GOES_ON = frozenset({*STORES, "redis", "gateway", "certificates", "mail", "prometheus", "blackbox"})
+GOES_ON = frozenset(
+    {*STORES, "redis", "gateway", "waf", "certificates", "mail", "prometheus", "blackbox"}
+)
 """Components that keep running while the others are paused. Without what stands behind it the
 gateway answers 503."""
 
