@@ -23,9 +23,12 @@ from tests.service.postgres import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     import asyncpg
+
+    from tests.service.auth.service import StartService
 
 __all__ = ["bootstrap", "postgres_server", "prepared_database"]  # fixtures
 
@@ -41,6 +44,20 @@ def database_environment(postgres_server: PostgresServer, prepared_database: str
 
 
 @pytest.fixture(scope="session")
+def start_service(
+    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> StartService:
+    """Start a service with further settings, its log in a folder of its own, for a block."""
+
+    def start(settings: Mapping[str, str]) -> AbstractContextManager[AuthService]:
+        return running_service(
+            database_environment, tmp_path_factory.mktemp("auth") / "auth.log", settings
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
 def mailbox() -> Iterator[Mailbox]:
     """Where the mails of all services arrive."""
     running = Mailbox(free_port())
@@ -50,43 +67,30 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="session")
-def service(
-    database_environment: dict[str, str],
-    mailbox: Mailbox,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[AuthService]:
+def service(start_service: StartService, mailbox: Mailbox) -> Iterator[AuthService]:
     """One service for all tests that do not need another configuration."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    with running_service(database_environment, log, mail_settings(mailbox)) as running:
+    with start_service(mail_settings(mailbox)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def confirming_service(
-    database_environment: dict[str, str],
-    mailbox: Mailbox,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[AuthService]:
+def confirming_service(start_service: StartService, mailbox: Mailbox) -> Iterator[AuthService]:
     """A service that has every address confirmed by mail, and sends mails as often as asked."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {
         **mail_settings(mailbox),
         "GOTRUE_MAILER_AUTOCONFIRM": "false",
         "GOTRUE_SMTP_MAX_FREQUENCY": "0s",
         "GOTRUE_URI_ALLOW_LIST": "https://*.example.com/**,plinth://callback",
     }
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def strict_service(
-    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AuthService]:
+def strict_service(start_service: StartService) -> Iterator[AuthService]:
     """A service that lets no refresh token be used twice."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {"GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": "0"}
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 
@@ -142,13 +146,9 @@ def provider_settings(
 
 @pytest.fixture(scope="session")
 def linking_service(
-    database_environment: dict[str, str],
-    provider_settings: dict[str, str],
-    mailbox: Mailbox,
-    tmp_path_factory: pytest.TempPathFactory,
+    start_service: StartService, provider_settings: dict[str, str], mailbox: Mailbox
 ) -> Iterator[AuthService]:
     """A service with providers, where users link identities and addresses are to be confirmed."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {
         **mail_settings(mailbox),
         **provider_settings,
@@ -156,32 +156,26 @@ def linking_service(
         "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED": "true",
         "GOTRUE_URI_ALLOW_LIST": "https://*.example.com/**",
     }
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def closed_service(
-    database_environment: dict[str, str],
-    provider_settings: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
+    start_service: StartService, provider_settings: dict[str, str]
 ) -> Iterator[AuthService]:
     """A service with providers, where nobody may sign up and no identity is linked by hand."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {**provider_settings, "GOTRUE_DISABLE_SIGNUP": "true"}
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def open_service(
-    database_environment: dict[str, str],
-    provider_settings: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
+    start_service: StartService, provider_settings: dict[str, str]
 ) -> Iterator[AuthService]:
     """A service with providers, where every new address counts as confirmed."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    with running_service(database_environment, log, provider_settings) as running:
+    with start_service(provider_settings) as running:
         yield running
 
 

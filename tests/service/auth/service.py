@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 import jwt
@@ -22,7 +22,8 @@ import pytest
 from infra import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from tests.service.auth.mailbox import Mailbox
 
@@ -185,6 +186,10 @@ def running_service(
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
+
+
+StartService: TypeAlias = "Callable[[Mapping[str, str]], AbstractContextManager[AuthService]]"
+"""What the fixture `start_service` gives."""
 
 
 def wait_until_ready(service: AuthService) -> None:

@@ -12,16 +12,15 @@ from tests.service.auth.service import (
     AuthService,
     mail_settings,
     new_email,
-    running_service,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import asyncpg
 
     from tests.service.auth.mailbox import Mailbox
+    from tests.service.auth.service import StartService
 
 pytestmark = pytest.mark.engine
 
@@ -174,18 +173,13 @@ def test_a_guest_who_confirms_an_address_becomes_a_user(
 
 
 @pytest.fixture(scope="module")
-def careful_service(
-    database_environment: dict[str, str],
-    mailbox: Mailbox,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[AuthService]:
+def careful_service(start_service: StartService, mailbox: Mailbox) -> Iterator[AuthService]:
     """A service that asks for a code before a password changes in an old session."""
-    log: Path = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {
         **mail_settings(mailbox),
         "GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION": "true",
     }
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 

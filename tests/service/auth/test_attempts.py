@@ -16,7 +16,6 @@ from tests.service.auth.service import (
     AuthService,
     mail_settings,
     new_email,
-    running_service,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
     from tests.service.auth.mailbox import Mailbox
+    from tests.service.auth.service import StartService
 
 BY_ADDRESS = 3
 BY_ACCOUNT = 6
@@ -55,14 +55,9 @@ def guarded_settings(mailbox: Mailbox) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def guarded(
-    database_environment: dict[str, str],
-    guarded_settings: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[AuthService]:
+def guarded(start_service: StartService, guarded_settings: dict[str, str]) -> Iterator[AuthService]:
     """A service that lets few attempts pass without a wait."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    with running_service(database_environment, log, guarded_settings) as running:
+    with start_service(guarded_settings) as running:
         yield running
 
 
@@ -173,16 +168,11 @@ def test_the_right_password_ends_the_count(guarded: AuthService, email: str) -> 
 
 @pytest.mark.engine
 def test_another_container_counts_on(
-    guarded: AuthService,
-    guarded_settings: dict[str, str],
-    database_environment: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-    email: str,
+    start_service: StartService, guarded: AuthService, guarded_settings: dict[str, str], email: str
 ) -> None:
     address = new_address()
     guess(guarded, email, address, BY_ADDRESS)
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    with running_service(database_environment, log, guarded_settings) as another:
+    with start_service(guarded_settings) as another:
         answer = sign_in(another, email, address)
 
     assert answer.status_code == 429

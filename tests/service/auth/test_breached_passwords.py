@@ -10,13 +10,15 @@ import pytest
 from services.auth.breached_passwords import BreachedPasswords
 from services.auth.errors import AuthError, WeakPasswordError
 from services.auth.passwords import Passwords
-from tests.service.auth.service import SERVICE_TOKEN, AuthService, new_email, running_service
+from tests.service.auth.service import SERVICE_TOKEN, AuthService, new_email
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import httpx
+
+    from tests.service.auth.service import StartService
 
 BREACHED = "password-1"
 UNKNOWN = "Tu9xwq-LmR2-kz7d"
@@ -126,7 +128,7 @@ async def test_a_range_that_is_missing_ends_the_request_where_that_is_asked_for(
 
 @pytest.fixture(scope="module")
 def careful(
-    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    start_service: StartService, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AuthService]:
     """A service that knows the breached password."""
     ranges = tmp_path_factory.mktemp("ranges")
@@ -138,8 +140,7 @@ def careful(
         "GOTRUE_PASSWORD_HIBP_ENABLED": "true",
         "PLINTH_PASSWORD_HIBP_PATH": str(ranges),
     }
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 

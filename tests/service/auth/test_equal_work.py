@@ -18,13 +18,13 @@ from tests.service.auth.service import (
     AuthService,
     mail_settings,
     new_email,
-    running_service,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.service.auth.mailbox import Mailbox
+    from tests.service.auth.service import StartService
     from tests.service.postgres import PostgresServer
 
 PASSWORD = "a password of somebody"
@@ -75,10 +75,7 @@ async def test_who_is_not_there_costs_as_much_as_who_is(monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="module")
 def logged_service(
-    postgres_server: PostgresServer,
-    database_environment: dict[str, str],
-    mailbox: Mailbox,
-    tmp_path_factory: pytest.TempPathFactory,
+    start_service: StartService, postgres_server: PostgresServer, mailbox: Mailbox
 ) -> Iterator[AuthService]:
     """A service whose statements the server logs."""
 
@@ -88,7 +85,6 @@ def logged_service(
         await connection.close()
 
     asyncio.run(run("alter role auth_admin set log_statement = 'all'"))
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {
         **mail_settings(mailbox),
         "GOTRUE_SMTP_MAX_FREQUENCY": "0s",
@@ -97,7 +93,7 @@ def logged_service(
         "PLINTH_ATTEMPTS_BY_ADDRESS": "1000",
         "PLINTH_ATTEMPTS_BY_ACCOUNT": "1000",
     }
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
     asyncio.run(run("alter role auth_admin reset log_statement"))
 

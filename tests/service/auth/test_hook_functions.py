@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
-from tests.service.auth.service import PASSWORD, AuthService, new_email, running_service
+from tests.service.auth.service import PASSWORD, AuthService, new_email
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import asyncpg
     import httpx
 
+    from tests.service.auth.service import StartService
     from tests.service.postgres import PostgresServer
 
 pytestmark = pytest.mark.engine
@@ -71,18 +72,13 @@ def functions(postgres_server: PostgresServer, prepared_database: str) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def hooked(
-    database_environment: dict[str, str],
-    functions: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[AuthService]:
+def hooked(start_service: StartService, functions: str) -> Iterator[AuthService]:
     """A service whose tokens the function changes."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {
         "GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_ENABLED": "true",
         "GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI": f"pg-functions://postgres/{functions}/add_claims",
     }
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 
@@ -174,14 +170,11 @@ async def test_a_refused_refresh_uses_no_token_up(
 
 
 def test_a_function_that_auth_may_not_use_ends_the_sign_in(
-    database_environment: dict[str, str],
-    functions: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    start_service: StartService, functions: str
 ) -> None:
     settings = {
         "GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_ENABLED": "true",
         "GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI": f"pg-functions://postgres/{functions}/forbidden",
     }
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         assert sign_up(running).status_code == 500

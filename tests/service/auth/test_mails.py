@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from tests.service.auth.mailbox import Mailbox
+    from tests.service.auth.service import StartService
 
 pytestmark = pytest.mark.engine
 
@@ -35,35 +36,27 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def patient_service(
-    database_environment: dict[str, str],
-    mailbox: Mailbox,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[AuthService]:
+def patient_service(start_service: StartService, mailbox: Mailbox) -> Iterator[AuthService]:
     """A service that sends a mail of a kind once a minute."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {
         **mail_settings(mailbox),
         "GOTRUE_MAILER_AUTOCONFIRM": "false",
         "GOTRUE_SMTP_MAX_FREQUENCY": "1m",
     }
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def mute_service(
-    database_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AuthService]:
+def mute_service(start_service: StartService) -> Iterator[AuthService]:
     """A service whose SMTP server is away."""
-    log = tmp_path_factory.mktemp("auth") / "auth.log"
     settings = {
         "GOTRUE_MAILER_AUTOCONFIRM": "false",
         "GOTRUE_SMTP_HOST": "127.0.0.1",
         "GOTRUE_SMTP_PORT": str(free_port()),
         "GOTRUE_SMTP_ADMIN_EMAIL": "admin@example.com",
     }
-    with running_service(database_environment, log, settings) as running:
+    with start_service(settings) as running:
         yield running
 
 
