@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,6 +19,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.stack]
 
 TEST_NAME = re.compile(r'^test\("([^"]+)"', re.MULTILINE)
 RUN_SECONDS = 300
+
+Report = dict[str, str | None]
+"""What became of each test of a script: None where it passed, else what Node.js said."""
 
 CASES = [
     pytest.param(file.name, name, id=f"{file.name.removesuffix('.test.mjs')}: {name}")
@@ -52,26 +57,33 @@ def environment(stack: RunningStack) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def report(
-    request: pytest.FixtureRequest, folder: Path, environment: dict[str, str]
-) -> dict[str, str | None]:
-    """What became of each test of a file: None where it passed, else what Node.js said."""
-    run = subprocess.run(
-        ["node", "--test", "--test-reporter=junit", request.param],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
-    assert run.stdout.startswith("<?xml"), run.stderr
-    results = ET.fromstring(run.stdout)  # noqa: S314  (written by Node.js, just now)
-    return {case.attrib["name"]: case.findtext("failure") for case in results.iter("testcase")}
+@pytest.fixture(scope="session")
+def report_of(folder: Path, environment: dict[str, str]) -> Callable[[str], Report]:
+    """Runs a script when it is asked for first.
+
+    A fixture that takes the script as its parameter would run it again for each of its tests.
+    """
+
+    @cache
+    def run(script: str) -> Report:
+        ended = subprocess.run(
+            ["node", "--test", "--test-reporter=junit", script],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+        )
+        assert ended.stdout.startswith("<?xml"), ended.stderr
+        results = ET.fromstring(ended.stdout)  # noqa: S314  (written by Node.js, just now)
+        return {case.attrib["name"]: case.findtext("failure") for case in results.iter("testcase")}
+
+    return run
 
 
-@pytest.mark.parametrize(("report", "name"), CASES, indirect=["report"])
-def test_supabase_js(report: dict[str, str | None], name: str) -> None:
+@pytest.mark.parametrize(("script", "name"), CASES)
+def test_supabase_js(report_of: Callable[[str], Report], script: str, name: str) -> None:
+    report = report_of(script)
     assert name in report, f"did not run; {report}"
     assert report[name] is None, report[name]
