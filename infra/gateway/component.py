@@ -7,29 +7,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
-from infra.container import (
-    RENEWED_FILES_DIRECTORY,
-    ContainerService,
-    ContainerSpec,
-    HealthCheck,
-    PublishedPort,
-)
-from infra.gateway import runtime
-from infra.gateway.envoy import render
+from infra.container import ContainerService, PublishedPort
+from infra.gateway.envoy import component as envoy
 from infra.gateway.kong import component as kong
 from infra.gateway.kong.environment import Node
-from infra.gateway.overload import MEMORY_MEBIBYTES
 from infra.gateway.routes import enabled_routes
-from infra.gateway.settings import ApiKey, ClientLimits, GatewaySettings, Tls
-from infra.gateway.tls import secret_file
-from infra.services import auth, certificates
-from infra.watch import Metrics
+from infra.gateway.settings import METRICS_PORT, ApiKey, ClientLimits, GatewaySettings, Tls
+from infra.services import auth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pulumi
-
     from infra.config.gateway import Gateway
     from infra.config.stack import StackConfig
     from infra.context import Context
@@ -38,7 +24,6 @@ if TYPE_CHECKING:
 
 PORT = 8000
 REDIRECT_PORT = 8001
-METRICS_PORT = 9902
 PROFILES = frozenset({"core"})
 HTTPS_PORT = 443
 
@@ -49,7 +34,6 @@ def settings(config: StackConfig, keys: KeyMaterial) -> GatewaySettings:
     return GatewaySettings(
         listen_port=PORT,
         redirect_port=REDIRECT_PORT,
-        metrics_port=METRICS_PORT,
         profiles=PROFILES,
         # With a firewall in front it is the firewall that clients speak TLS to.
         tls=None if gateway.waf else tls(config),
@@ -126,38 +110,9 @@ def declare(
         node = _kong_node(context.config, tls=certificate is not None)
         spec = kong.container(context, rendered_from, node, certificate, ports)
     else:
-        spec = _envoy(context, rendered_from, certificate, issuer, ports)
+        spec = envoy.container(context, rendered_from, certificate, issuer, ports)
     # There is a certificate when the issuer is healthy, self-signed at first.
     return ContainerService(spec, context.site, after=[issuer] if issuer else [])
-
-
-def _envoy(
-    context: Context,
-    rendered_from: pulumi.Output[GatewaySettings],
-    certificate: Certificate | None,
-    issuer: ContainerService | None,
-    ports: Sequence[PublishedPort],
-) -> ContainerSpec:
-    return ContainerSpec(
-        component="gateway",
-        image=context.images.reference("gateway"),
-        user="101:101",
-        command=runtime.command(certificate=_certificate_directory(certificate, issuer)),
-        files={
-            runtime.CONFIGURATION_FILE: rendered_from.apply(render),
-            runtime.START_FILE: runtime.START_SCRIPT,
-            **({runtime.SECRET_FILE: secret_file()} if certificate or issuer else {}),
-        },
-        renewed_files=certificate.files if certificate else {},
-        renewed_volume=issuer.volumes[certificates.ISSUED_VOLUME].name if issuer else None,
-        networks=("edge", "backend"),
-        ports=ports,
-        health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
-        watch=Metrics(METRICS_PORT),
-        memory_mebibytes=MEMORY_MEBIBYTES,
-        cpu_shares=1024,
-        stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
-    )
 
 
 def _kong_node(config: StackConfig, *, tls: bool) -> Node:
@@ -170,11 +125,3 @@ def _kong_node(config: StackConfig, *, tls: bool) -> Node:
         trusted_proxies=_trusted_proxies(config.gateway),
         tls=tls,
     )
-
-
-def _certificate_directory(
-    certificate: Certificate | None, issuer: ContainerService | None
-) -> str | None:
-    if issuer:
-        return runtime.ISSUED_DIRECTORY
-    return RENEWED_FILES_DIRECTORY if certificate else None

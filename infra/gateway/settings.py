@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from infra.gateway.routes import ROUTES, OpenApiAccess
+from infra.gateway.routes import ROUTES, OpenApiAccess, Route
 
 ApiKeyRole = Literal["anon", "service_role"]
 
@@ -23,6 +23,18 @@ ALGORITHM_BY_KEY_TYPE = {"EC": "ES256", "oct": "HS256"}
 
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.\-]{20,4096}")
 _ROUTE_NAMES = frozenset(route.name for route in ROUTES)
+
+
+METRICS_PORT = 9902
+
+DRAIN_SECONDS = 20
+"""How long requests that are under way may take to end after a stop."""
+
+STOP_GRACE_SECONDS = DRAIN_SECONDS + 10
+"""After which the engine kills what has not ended."""
+
+_SLOWEST_UPLOAD_BYTES_PER_SECOND = 16 * 1024
+"""What a client must manage, or its upload does not fit into its time."""
 
 
 class ApiKey(BaseModel):
@@ -66,8 +78,7 @@ class ClientLimits(BaseModel):
     """For a request's headers to arrive."""
 
     body_seconds: float = Field(default=60, gt=0)
-    """For its body to arrive, where the route's limit does not ask for more; see
-    `virtual_host.arrival_seconds`."""
+    """For its body to arrive, where the route's limit does not ask for more."""
 
     silence_seconds: float = Field(default=120, gt=0)
     """Without a byte in either direction while a request is under way. Does not hold where a route
@@ -79,6 +90,10 @@ class ClientLimits(BaseModel):
     connections: int = Field(default=16_000, ge=1)
     """Open at the same time. The engine lets a container have 20,000 files open, and connections
     to components count as well."""
+
+    def arrival_seconds(self, route: Route) -> float:
+        """How long a request with the largest body of a route may take to arrive."""
+        return max(self.body_seconds, route.body_limit_bytes / _SLOWEST_UPLOAD_BYTES_PER_SECOND)
 
 
 class Tls(BaseModel):
@@ -101,7 +116,7 @@ class GatewaySettings(BaseModel):
     admin_port: int = Field(default=9901, ge=1, le=65535)
     """On the loopback address of the gateway's own network namespace."""
 
-    metrics_port: int = Field(default=9902, ge=1, le=65535)
+    metrics_port: int = Field(default=METRICS_PORT, ge=1, le=65535)
     """On every address of that namespace; see `metrics`."""
 
     redirect_port: int = Field(default=8001, ge=1, le=65535)
@@ -133,6 +148,10 @@ class GatewaySettings(BaseModel):
     client_limits: ClientLimits = ClientLimits()
     upstreams: dict[str, Upstream] = {}
     """By component name; a component that is not named is reached by its own name and port."""
+
+    def requests_per_minute(self, route: Route) -> int:
+        """The configured limit of a route, or the table's."""
+        return self.rate_limit_per_minute.get(route.name, route.requests_per_minute)
 
     @field_validator("cors_origins")
     @classmethod

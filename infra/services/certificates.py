@@ -8,6 +8,7 @@ import pulumi
 
 from infra.container import (
     FILES_DIRECTORY,
+    RENEWED_FILES_DIRECTORY,
     ContainerService,
     ContainerSpec,
     DataVolume,
@@ -23,6 +24,9 @@ PORT = 8080
 ISSUED_VOLUME = "certificates-issued"
 """Short name of the volume that the gateway reads the certificate from. The account's key is in
 another one, which is the component's alone."""
+
+ISSUED_DIRECTORY = f"{RENEWED_FILES_DIRECTORY}/current"
+"""Where in the gateway's container the newest certificate is."""
 
 _GATEWAY_GROUP = 101
 _AUTHORITY_FILE = "authority.pem"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 WITHDRAWAL_SECONDS = 3.0
-"""More than the gateway needs to notice: it asks every second (infra/gateway/clusters.py)."""
+"""More than the gateway needs to notice: it asks every second (infra/gateway/envoy/clusters.py)."""
 
 DRAIN_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75

@@ -27,9 +27,9 @@ import pytest
 
 from infra import keys
 from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
-from infra.gateway import runtime
-from infra.gateway.envoy import render
-from infra.gateway.overload import MEMORY_MEBIBYTES
+from infra.gateway.envoy import runtime
+from infra.gateway.envoy.bootstrap import render
+from infra.gateway.envoy.overload import MEMORY_MEBIBYTES
 from infra.gateway.routes import MEBIBYTE, ROUTES, Route
 from infra.gateway.settings import ApiKey, GatewaySettings, Upstream
 

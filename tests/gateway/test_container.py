@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from infra.catalog import CATALOG
-from infra.gateway import runtime
-from infra.gateway.envoy import render
+from infra.gateway.envoy import runtime
+from infra.gateway.envoy.bootstrap import render
 from infra.gateway.settings import GatewaySettings, Upstream
 
 from .conftest import default_settings, start_container, wait_until_it_answers

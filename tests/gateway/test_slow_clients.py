@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from infra.gateway import overload
+from infra.gateway.envoy import overload
 from infra.gateway.settings import ClientLimits
 
 from .conftest import read_answer

@@ -14,12 +14,11 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from infra.gateway import runtime
 from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
-from infra.gateway.component import METRICS_PORT
-from infra.gateway.envoy import render
-from infra.gateway.settings import GatewaySettings, Tls, Upstream
-from infra.gateway.tls import secret_file
+from infra.gateway.envoy import runtime
+from infra.gateway.envoy.bootstrap import render
+from infra.gateway.envoy.tls import secret_file
+from infra.gateway.settings import METRICS_PORT, GatewaySettings, Tls, Upstream
 from tests.certificates import self_signed
 
 from .conftest import (

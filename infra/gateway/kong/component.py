@@ -12,9 +12,9 @@ from infra.container import (
     ContainerSpec,
     HealthCheck,
 )
-from infra.gateway import runtime
 from infra.gateway.kong.declarative import render
 from infra.gateway.kong.environment import CONFIGURATION_FILE, Node, environment
+from infra.gateway.settings import STOP_GRACE_SECONDS
 from infra.watch import Metrics
 
 if TYPE_CHECKING:
@@ -78,5 +78,5 @@ def container(
         watch=Metrics(node.metrics_port),
         memory_mebibytes=_MEMORY_MEBIBYTES,
         cpu_shares=1024,
-        stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
+        stop_grace_seconds=STOP_GRACE_SECONDS,
     )

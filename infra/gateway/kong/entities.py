@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.gateway import cors
-from infra.gateway.filters import requests_per_minute
 from infra.gateway.kong.plugins import (
     Cors,
     Entity,
@@ -123,7 +122,7 @@ def _route(name: str, expression: str, priority: int) -> Entity:
 
 def _service_plugins(route: Route, settings: GatewaySettings) -> list[PluginConfig]:
     limit = RateLimiting(
-        minute=requests_per_minute(route, settings),
+        minute=settings.requests_per_minute(route),
         policy="local",
         limit_by="header",
         header_name=CLIENT_HEADER,

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
-from infra.gateway import headers, runtime
+from infra.gateway import headers
 from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.kong import plugins, scripts
 from infra.gateway.routes import MEBIBYTE
+from infra.gateway.settings import DRAIN_SECONDS
 from infra.gateway.tls import CIPHERS_OF_TLS_1_2
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _limits(node: Node) -> dict[str, str]:
         "KONG_NGINX_MAIN_WORKER_PROCESSES": str(WORKERS),
         "KONG_NGINX_EVENTS_WORKER_CONNECTIONS": str(limits.connections // WORKERS),
         # As long as with Envoy; websockets would keep a process for ever.
-        "KONG_NGINX_MAIN_WORKER_SHUTDOWN_TIMEOUT": f"{runtime.DRAIN_SECONDS}s",
+        "KONG_NGINX_MAIN_WORKER_SHUTDOWN_TIMEOUT": f"{DRAIN_SECONDS}s",
         "KONG_MEM_CACHE_SIZE": "32m",
         "KONG_LMDB_MAP_SIZE": "64m",
         "KONG_NGINX_HTTP_CLIENT_HEADER_TIMEOUT": _seconds(limits.header_seconds),

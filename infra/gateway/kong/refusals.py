@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.gateway.errors import ERROR_ANSWERS, NO_SUCH_UPGRADE
+from infra.gateway import errors
 
 if TYPE_CHECKING:
     from infra.gateway.lua import Value
-
-_ANSWERS = {answer.code: answer for answer in ERROR_ANSWERS}
 
 
 @dataclass(frozen=True)
@@ -24,13 +22,12 @@ class Refusal:
 
     def table(self) -> Value:
         """Lua table of what the client gets."""
-        answer = _ANSWERS[self.code]
+        refusal = errors.REFUSALS[self.code]
         table: dict[str, Value] = {
             "code": self.code,
             "status": self.status,
-            "message": self.message or answer.message,
-            # A value in percent signs is one that Envoy fills in.
-            "headers": {name: value for name, value in answer.headers if "%" not in value},
+            "message": self.message or refusal.message,
+            "headers": dict(refusal.headers),
         }
         return table
 
@@ -46,7 +43,7 @@ REFUSALS = {
     "payload_too_large": Refusal("payload_too_large", 413),
     "rate_limited": Refusal("rate_limited", 429),
     "bad_request": Refusal("bad_request", 400),
-    "no_such_upgrade": Refusal("bad_request", 400, NO_SUCH_UPGRADE),
+    "no_such_upgrade": Refusal("bad_request", 400, errors.NO_SUCH_UPGRADE),
     "too_many_headers": Refusal("bad_request", 431),
     "upstream_unavailable": Refusal("upstream_unavailable", 503),
     "upstream_too_slow": Refusal("upstream_unavailable", 504),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra.container import ContainerService, ContainerSpec, HealthCheck
 from infra.gateway import component as gateway_component
 from infra.gateway.routes import ROUTES
-from infra.gateway.settings import Upstream
+from infra.gateway.settings import STOP_GRACE_SECONDS, Upstream
 from infra.gateway.waf import runtime
 from infra.gateway.waf.nginx import render
 from infra.gateway.waf.rules import render_rules
@@ -83,7 +83,7 @@ def declare(
             watch=TcpProbe(gateway_component.PORT),
             memory_mebibytes=MEMORY_MEBIBYTES,
             cpu_shares=1024,
-            stop_grace_seconds=runtime.STOP_GRACE_SECONDS,
+            stop_grace_seconds=STOP_GRACE_SECONDS,
         ),
         context.site,
         after=[gateway],

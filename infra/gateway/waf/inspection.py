@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from infra.container import FILES_DIRECTORY
 from infra.gateway.routes import HEALTH_PATH, Route
-from infra.gateway.virtual_host import arrival_seconds
 from infra.gateway.waf import runtime
 from infra.gateway.waf.blocks import block, milliseconds
 from infra.gateway.waf.entry import NO_TIMEOUT, REQUEST_HEADERS
@@ -103,7 +102,7 @@ proxy_buffering off;"""
 
 
 def _streamed_body(route: Route, settings: WafSettings) -> str:
-    longest = arrival_seconds(route, settings.client_limits) + route.timeout_seconds
+    longest = settings.client_limits.arrival_seconds(route) + route.timeout_seconds
     return f"""\
 # ModSecurity would take the body in whole: a subrequest shows it the head alone.
 auth_request {_HEAD_INSPECTION};

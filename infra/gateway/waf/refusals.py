@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.gateway.errors import ERROR_ANSWERS
-from infra.gateway.filters import security_headers
+from infra.gateway import errors, headers
 from infra.gateway.routes import METHODS
 from infra.gateway.waf.blocks import block
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from infra.gateway.waf.settings import WafSettings
 
 _MESSAGES = {
-    **{answer.code: answer.message for answer in ERROR_ANSWERS},
+    **{code: refusal.message for code, refusal in errors.REFUSALS.items()},
     "blocked": "The request looks like an attack and was not passed on",
 }
 
@@ -89,11 +88,8 @@ def refusal_locations(settings: WafSettings) -> str:
 
 def answer(refusal: Refusal, settings: WafSettings) -> str:
     """What a location holds that gives a refusal."""
-    headers = {
-        **{
-            option["header"]["key"]: option["header"]["value"]
-            for option in security_headers(secure=settings.secure)
-        },
+    answered = {
+        **dict(headers.security(secure=settings.secure)),
         "X-Request-ID": "$plinth_request_id",
         # nginx leaves out a header whose value is empty.
         "Access-Control-Allow-Origin": "$plinth_origin",
@@ -104,6 +100,6 @@ def answer(refusal: Refusal, settings: WafSettings) -> str:
         "Retry-After": "60" if refusal.code == "rate_limited" else "",
     }
     lines = "\n".join(
-        f'add_header {name} "{value}" always;' for name, value in headers.items() if value
+        f'add_header {name} "{value}" always;' for name, value in answered.items() if value
     )
     return f"default_type application/json;\n{lines}\nreturn {refusal.status} '{refusal.body}';"

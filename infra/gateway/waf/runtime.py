@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
+from infra.gateway.settings import DRAIN_SECONDS
 
 CONFIGURATION_FILE = "nginx.conf"
 RULES_FILE = "rules.conf"
@@ -15,13 +16,7 @@ STREAMED_FILE = "streamed.conf"
 AUDIT_PIPE = "/tmp/audit"  # noqa: S108 - the container's own, in memory
 PROCESS_FILE = "/tmp/nginx.pid"  # noqa: S108 - as above
 
-DRAIN_SECONDS = 20
-"""How long requests that are under way may take to end after a stop."""
-
-STOP_GRACE_SECONDS = DRAIN_SECONDS + 10
-
 _HERE = Path(__file__).parent
-
 
 EXCLUSION_FILES = ("platform.conf", "rest.conf", "auth.conf")
 """What is taken out of the rules, in the order in which it is read."""

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from infra import keys
-from infra.gateway.envoy import render
+from infra.gateway.envoy.bootstrap import render
 from infra.gateway.settings import ApiKey, GatewaySettings
 
 ISSUER = "http://gateway.test/auth/v1"

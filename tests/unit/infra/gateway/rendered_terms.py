@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infra.gateway import filters
+from infra.gateway.envoy import filters
 
 from .kong.stand_in import Kong
 

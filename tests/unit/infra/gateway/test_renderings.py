@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from infra.gateway import filters
-from infra.gateway.envoy import bootstrap
+from infra.gateway.envoy import filters
+from infra.gateway.envoy.bootstrap import bootstrap
 from infra.gateway.kong.declarative import declaration
 from infra.gateway.kong.refusals import REFUSALS
 from infra.gateway.routes import ROUTES, Route

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.gateway.errors import ERROR_ANSWERS
+from infra.gateway.errors import REFUSALS
 from infra.gateway.kong.scripts import KONG_LOG_FIELDS
 
 from .stand_in import ComponentAnswer, refused
@@ -84,7 +84,7 @@ def test_refusal_of_a_plugin_or_of_nginx_is_the_gateway_s(
 
 
 def test_refusal_reads_as_envoy_s_does(kong: Kong) -> None:
-    message = next(it.message for it in ERROR_ANSWERS if it.code == "missing_api_key")
+    message = REFUSALS["missing_api_key"].message
     assert json.loads(kong.send(PATH, [("X-Request-ID", "seen-before")]).body) == {
         "success": False,
         "error": {"code": "missing_api_key", "message": message},

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.gateway import filters
-from infra.gateway.envoy import render
+from infra.gateway.envoy import filters
+from infra.gateway.envoy.bootstrap import render
 from infra.gateway.routes import MEBIBYTE, ROUTES
 from infra.gateway.settings import GatewaySettings, Tls, Upstream
 

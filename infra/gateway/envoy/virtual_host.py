@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from infra.gateway import cors, filters, headers
-from infra.gateway.errors import METADATA_NAMESPACE
+from infra.gateway import cors, headers
+from infra.gateway.envoy import filters
+from infra.gateway.envoy.xds import DISABLED, Json, http_filter_message, seconds, typed
 from infra.gateway.routes import HEALTH_PATH, MEBIBYTE, METHODS, Access, PathRule, Route
-from infra.gateway.xds import DISABLED, Json, http_filter_message, seconds, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.gateway.settings import ClientLimits, GatewaySettings
-
-_SLOWEST_UPLOAD_BYTES_PER_SECOND = 16 * 1024
-"""What a client must manage, or its upload does not fit into its time."""
 
 _UNCHECKED = (
     filters.RATE_LIMIT,
@@ -117,14 +114,14 @@ def _rule_routes(route: Route, rule: PathRule, settings: GatewaySettings) -> Ite
 def _envoy_route(
     route: Route, rule: PathRule, match: Json, rewritten: str, settings: GatewaySettings
 ) -> Json:
-    per_minute = filters.requests_per_minute(route, settings)
+    per_minute = settings.requests_per_minute(route)
     return {
         "name": route.name,
         "stat_prefix": route.name,
         "match": match,
         "metadata": {
             "filter_metadata": {
-                METADATA_NAMESPACE: {
+                filters.METADATA_NAMESPACE: {
                     "route": route.name,
                     # Seconds until the bucket holds a token again.
                     "retry_after": str(math.ceil(60 / per_minute)),
@@ -178,11 +175,6 @@ def _by_body(route: Route, envoy_route: Json) -> Iterator[Json]:
     yield taken(http_filter_message("buffer.v3.BufferPerRoute", buffer=held), [])
 
 
-def arrival_seconds(route: Route, limits: ClientLimits) -> float:
-    """How long a request with the largest body of a route may take to arrive."""
-    return max(limits.body_seconds, route.body_limit_bytes / _SLOWEST_UPLOAD_BYTES_PER_SECOND)
-
-
 def _time_limits(route: Route, limits: ClientLimits) -> Json:
     if not route.timeout_seconds:
         return {
@@ -190,7 +182,7 @@ def _time_limits(route: Route, limits: ClientLimits) -> Json:
             "idle_timeout": "0s",
             "max_stream_duration": {"max_stream_duration": "0s"},
         }
-    longest = arrival_seconds(route, limits) + route.timeout_seconds
+    longest = limits.arrival_seconds(route) + route.timeout_seconds
     return {
         "timeout": seconds(route.timeout_seconds),
         # Ends a body that is sent a byte at a time: 408 while it arrives.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.gateway.xds import Json, http_filter_message, socket_address, typed
+from infra.gateway.envoy.xds import Json, http_filter_message, socket_address, typed
 
 
 def plain_listener(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.gateway.envoy.xds import Json, typed
 from infra.gateway.settings import GatewaySettings, Upstream
-from infra.gateway.xds import Json, typed
 
 if TYPE_CHECKING:
     from infra.gateway.routes import Route

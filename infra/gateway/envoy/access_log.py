@@ -6,8 +6,8 @@ may hold a credential is read.
 
 from __future__ import annotations
 
+from infra.gateway.envoy.xds import Json, typed
 from infra.gateway.routes import HEALTH_PATH
-from infra.gateway.xds import Json, typed
 
 _FIELDS: dict[str, Json] = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",

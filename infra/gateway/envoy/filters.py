@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.gateway import credential, headers, lua
-from infra.gateway.errors import METADATA_NAMESPACE, ROLES
-from infra.gateway.xds import Json, http_filter_message, set_header
+from infra.gateway.envoy.xds import Json, http_filter_message, set_header
+from infra.gateway.errors import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,9 @@ ROUTER = "envoy.filters.http.router"
 
 TOKEN_REQUIRED = "required"  # noqa: S105 - a name
 TOKEN_OPTIONAL = "optional"  # noqa: S105 - a name
+
+METADATA_NAMESPACE = "plinth.gateway"
+"""Where routes say what they are, and the API-key script why it refused a request."""
 
 _ROUTER_HEADER_PREFIX = "x-envoy-"
 """The router's own: they would change time limits and repetitions."""
@@ -128,17 +131,12 @@ def rate_limit_filter(routes: Sequence[Route], settings: GatewaySettings) -> Jso
                         # No value: a bucket for every address.
                         {"key": "masked_remote_address"},
                     ],
-                    "token_bucket": _bucket(requests_per_minute(route, settings)),
+                    "token_bucket": _bucket(settings.requests_per_minute(route)),
                 }
                 for route in routes
             ],
         ),
     }
-
-
-def requests_per_minute(route: Route, settings: GatewaySettings) -> int:
-    """The configured limit of a route, or the table's."""
-    return settings.rate_limit_per_minute.get(route.name, route.requests_per_minute)
 
 
 def api_key_script(settings: GatewaySettings, *, key_required: bool, key_in_query: bool) -> Json:

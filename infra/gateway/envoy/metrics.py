@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.gateway.plain_listener import plain_listener
-from infra.gateway.xds import Json, socket_address
+from infra.gateway.envoy.plain_listener import plain_listener
+from infra.gateway.envoy.xds import Json, socket_address
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.gateway.xds import Json, typed
+from infra.gateway.envoy.xds import Json, typed
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings

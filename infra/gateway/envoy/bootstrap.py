@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import yaml
 
 from infra.gateway import headers
-from infra.gateway.access_log import access_log
-from infra.gateway.challenges import challenge_clusters
-from infra.gateway.clusters import clusters
-from infra.gateway.errors import local_reply_config
-from infra.gateway.filters import http_filters, security_headers
-from infra.gateway.metrics import admin_cluster, metrics_listener
-from infra.gateway.overload import RUNTIME, overload_manager
+from infra.gateway.envoy.access_log import access_log
+from infra.gateway.envoy.challenges import challenge_clusters
+from infra.gateway.envoy.clusters import clusters
+from infra.gateway.envoy.filters import http_filters, security_headers
+from infra.gateway.envoy.local_replies import local_reply_config
+from infra.gateway.envoy.metrics import admin_cluster, metrics_listener
+from infra.gateway.envoy.overload import RUNTIME, overload_manager
+from infra.gateway.envoy.tls import HANDSHAKE_TIMEOUT, redirect_listener, transport_socket
+from infra.gateway.envoy.virtual_host import route_configuration
+from infra.gateway.envoy.xds import Json, seconds, socket_address, typed
 from infra.gateway.routes import ROUTES, Route, enabled_routes
-from infra.gateway.tls import HANDSHAKE_TIMEOUT, redirect_listener, transport_socket
-from infra.gateway.virtual_host import arrival_seconds, route_configuration
-from infra.gateway.xds import Json, seconds, socket_address, typed
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings
@@ -125,7 +125,7 @@ def _connection_manager(routes: tuple[Route, ...], settings: GatewaySettings) ->
         request_headers_timeout=seconds(limits.header_seconds),
         # The longest that a route may ask for; each route has a time of its own besides.
         request_timeout=seconds(
-            max([limits.body_seconds, *(arrival_seconds(route, limits) for route in routes)])
+            max([limits.body_seconds, *(limits.arrival_seconds(route) for route in routes)])
         ),
         stream_idle_timeout=seconds(limits.silence_seconds),
         drain_timeout=_DRAIN_TIMEOUT,

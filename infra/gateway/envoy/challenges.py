@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.gateway.envoy.xds import Json, socket_address, typed
 from infra.gateway.settings import Upstream
-from infra.gateway.xds import Json, socket_address, typed
 from infra.services.certificates import PORT
 
 if TYPE_CHECKING:

@@ -7,23 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.container import FILES_DIRECTORY, RENEWED_FILES_DIRECTORY
+from infra.container import FILES_DIRECTORY
+from infra.gateway.settings import DRAIN_SECONDS
 
 CONFIGURATION_FILE = "envoy.yaml"
 SECRET_FILE = "certificate.yaml"  # noqa: S105 - says where the certificate is
 CERTIFICATE_DIRECTORY = "/tmp/certificate"  # noqa: S108 - the container's own, in memory
 """Where `start.sh` puts certificate and key for Envoy."""
 
-ISSUED_DIRECTORY = f"{RENEWED_FILES_DIRECTORY}/current"
-"""Where services/certificates puts what a directory has issued."""
-
 START_FILE = "start.sh"
 START_SCRIPT = Path(__file__).with_name(START_FILE).read_text(encoding="utf-8")
-
-DRAIN_SECONDS = 20
-"""How long requests that are under way may take to end after a stop."""
-
-STOP_GRACE_SECONDS = DRAIN_SECONDS + 10
 
 
 def command(admin_port: int = 9901, *, certificate: str | None = None) -> list[str]:
