@@ -17,7 +17,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python is
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-from toolchain.commands import main  # noqa: E402 - what is above is for its modules too
+from toolchain.command_line import main  # noqa: E402 - what is above is for its modules too
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

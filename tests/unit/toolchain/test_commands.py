@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain import commands, paths, summary, virtual_environment
+from toolchain import command_line, commands, paths, preparation, summary, virtual_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +30,13 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", commands.COMMANDS)
+@pytest.mark.parametrize("name", command_line.COMMANDS)
 def test_every_command_is_explained_in_80_columns(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
-        commands.parser().parse_args([name, "--help"])
+        command_line.parser().parse_args([name, "--help"])
     assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 80
 
 
@@ -53,12 +53,12 @@ def test_make_help_keeps_within_80_columns(make_help: str) -> None:
     assert max(len(line) for line in make_help.splitlines()) <= 80
 
 
-@pytest.mark.parametrize("target", sorted(set(commands.COMMANDS) - {"env"}))
+@pytest.mark.parametrize("target", sorted(set(command_line.COMMANDS) - {"env"}))
 def test_make_help_lists_every_target(target: str, make_help: str) -> None:
     assert re.search(rf"^  {target} +\S", make_help, re.MULTILINE)
 
 
-@pytest.mark.parametrize("target", sorted(set(commands.COMMANDS) - {"env"}))
+@pytest.mark.parametrize("target", sorted(set(command_line.COMMANDS) - {"env"}))
 def test_every_command_has_its_target(target: str) -> None:
     assert re.search(rf"^{target}: ## .*\n\t@\$\(TOOLCHAIN\) {target}\b", MAKEFILE, re.MULTILINE)
 
@@ -182,4 +182,4 @@ def test_another_python_asks_for_a_new_environment(environment: Path) -> None:
     ],
 )
 def test_only_ports_of_this_host_must_be_free(text: str, ports: tuple[int, ...]) -> None:
-    assert commands.stack_ports(text) == ports
+    assert preparation.stack_ports(text) == ports

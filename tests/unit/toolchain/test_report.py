@@ -6,7 +6,7 @@ import pytest
 
 from toolchain import paths, report, stack
 from toolchain.backend import Backend
-from toolchain.commands import parser
+from toolchain.command_line import parser
 from toolchain.pulumi_cli import Cli
 
 
