@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
-from infra import credentials, images, networks, observability, outputs, stores
+from infra import credentials, images, networks, observability, outputs, stack_file, stores
 from infra.config.loading import check_stack_name, load, require_encrypted
 from infra.config.section import ConfigurationError
 from infra.container import Site
@@ -56,8 +56,10 @@ def declare(stack: str, settings: StackConfig) -> None:
 try:
     raw = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     loaded = load(raw)
-    require_encrypted(loaded, {key for key in raw if pulumi_config.is_config_secret(key)})
-    declare(check_stack_name(pulumi.get_stack()), loaded)
+    stack = check_stack_name(pulumi.get_stack())
+    encrypted = {key for key in raw if pulumi_config.is_config_secret(key)}
+    require_encrypted(loaded, encrypted, stack_file.in_clear(stack))
+    declare(stack, loaded)
 except ConfigurationError as error:
     # A RunError is shown as it is, without a traceback.
     raise pulumi.RunError(str(error)) from None

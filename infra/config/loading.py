@@ -46,12 +46,15 @@ def check_stack_name(stack: str) -> str:
     return stack
 
 
-def require_encrypted(settings: StackConfig, secret_keys: Collection[str]) -> None:
+def require_encrypted(
+    settings: StackConfig, secret_keys: Collection[str], in_clear: Collection[str] = ()
+) -> None:
     """Refuse a secret that stands in the stack's file in clear.
 
     Args:
         settings: The configuration.
-        secret_keys: `<namespace>:<key>` of what holds an encrypted value.
+        secret_keys: `<namespace>:<key>` of what holds an encrypted value, maybe beside others.
+        in_clear: Configuration paths of values that are known not to be encrypted.
 
     Raises:
         ConfigurationError: One line for each such secret.
@@ -59,7 +62,7 @@ def require_encrypted(settings: StackConfig, secret_keys: Collection[str]) -> No
     plain = [
         path
         for path in settings.secrets()
-        if f"{PROJECT}:{path.partition('.')[0]}" not in secret_keys
+        if f"{PROJECT}:{path.partition('.')[0]}" not in secret_keys or path in in_clear
     ]
     if plain:
         raise ConfigurationError(

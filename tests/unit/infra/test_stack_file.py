@@ -43,3 +43,20 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_stack_file_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^Pulumi\.shop\.yaml cannot be read: .+$"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("path", "stands_in_clear"),
+    [("redis.external.host", True), ("redis.external.password", False), ("environment", True)],
+)
+def test_what_is_encrypted_does_not_stand_in_clear(
+    tmp_path: Path, path: str, *, stands_in_clear: bool
+) -> None:
+    external = "{host: redis.example.org, password: {secure: v1:abc}}"
+    text = SETTINGS + f"  plinth:redis: {{external: {external}}}\n"
+    (tmp_path / "Pulumi.shop.yaml").write_text(text)
+    assert (path in stack_file.in_clear("shop", tmp_path)) == stands_in_clear
+
+
+def test_without_a_file_nothing_stands_in_clear(tmp_path: Path) -> None:
+    assert not stack_file.in_clear("shop", tmp_path)

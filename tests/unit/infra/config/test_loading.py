@@ -357,6 +357,15 @@ def test_a_providers_secret_in_clear_is_refused() -> None:
         require_encrypted(load(raw), [])
 
 
+def test_a_providers_secret_in_clear_beside_an_encrypted_one_is_refused() -> None:
+    providers = {"google": PROVIDER, "github": PROVIDER}
+    auth = {"autoconfirm": True, "providers": providers}
+    raw = {"plinth:environment": "development", "plinth:auth": json.dumps(auth)}
+    in_clear = {"auth.providers.github.secret"}
+    with pytest.raises(ConfigurationError, match=r"^plinth:auth\.providers\.github\.secret: .*$"):
+        require_encrypted(load(raw), {"plinth:auth"}, in_clear)
+
+
 def test_a_provider_that_gotrue_does_not_know_is_refused() -> None:
     provider = PROVIDER | {"url": "https://id.example.com"}
     auth = {"autoconfirm": True, "engine": "gotrue", "providers": {"company_directory": provider}}
