@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -47,11 +48,15 @@ def group(test: str) -> str:
     Args:
         test: The test's node id: path from the checkout, `::`, and its name.
     """
-    file = PurePosixPath(test.partition("::")[0])
+    return _group_of_file(test.partition("::")[0])
+
+
+@cache
+def _group_of_file(file: str) -> str:
     for name, folders in FOLDERS_OF_GROUP.items():
-        if any(file.is_relative_to(folder) for folder in folders):
+        if any(PurePosixPath(file).is_relative_to(folder) for folder in folders):
             return name
-    return str(file)
+    return file
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
