@@ -1,8 +1,10 @@
 import asyncio
+import copy
 import json
 import runpy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +55,36 @@ def _without_secret_marks(value: Any) -> Any:
 def run_program(
     stack_name: str, configuration: dict[str, Any], secret_keys: Sequence[str] = ()
 ) -> Recorder:
-    """Run the whole program against the recorder.
+    """What the whole program registers with the recorder; it runs once for each configuration.
 
     Args:
         stack_name: The stack's name.
         configuration: `<namespace>:<key>` to value.
         secret_keys: Which of them hold an encrypted value.
     """
+    recorded = _recorded(stack_name, _as_text(configuration), tuple(secret_keys))
+    return copy.deepcopy(recorded)
+
+
+def run_program_again(stack_name: str, configuration: dict[str, Any]) -> Recorder:
+    """As `run_program`, but it runs, whether it ran before or not, and is not remembered."""
+    return _run(stack_name, _as_text(configuration), ())
+
+
+def _as_text(configuration: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, value if isinstance(value, str) else json.dumps(value))
+        for name, value in configuration.items()
+    )
+
+
+def _run(
+    stack_name: str, settings: tuple[tuple[str, str], ...], secret_keys: tuple[str, ...]
+) -> Recorder:
     recorder = Recorder()
     asyncio.set_event_loop(asyncio.new_event_loop())
     mocks.set_mocks(recorder, project="plinth", stack=stack_name)
-    pulumi.runtime.set_all_config(
-        {
-            name: value if isinstance(value, str) else json.dumps(value)
-            for name, value in configuration.items()
-        },
-        list(secret_keys),
-    )
+    pulumi.runtime.set_all_config(dict(settings), list(secret_keys))
 
     async def program() -> None:
         try:
@@ -80,6 +95,9 @@ def run_program(
 
     asyncio.get_event_loop().run_until_complete(program())
     return recorder
+
+
+_recorded = cache(_run)
 
 
 @pytest.fixture(scope="session", params=STACKS)

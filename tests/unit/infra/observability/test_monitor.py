@@ -10,7 +10,7 @@ from infra.watch import Watch
 from policies import monitoring
 from policies.resource_types import CONTAINER
 from policies.subject import Graph, Member
-from tests.unit.infra.conftest import Recorder, run_program
+from tests.unit.infra.conftest import Recorder, run_program, run_program_again
 
 MAIL = {"enabled": True}
 SETTINGS = {"enabled": True, "port": 19091, "retention_days": 3}
@@ -108,7 +108,7 @@ def test_the_policy_finds_what_the_program_forgets(
         return {name: how for name, how in watched(components).items() if name != forgotten}
 
     monkeypatch.setattr(observability, "watched", forgetful)
-    assert unwatched(run_program("dev", ENABLED)) == [forgotten]
+    assert unwatched(run_program_again("dev", ENABLED)) == [forgotten]
 
 
 def test_stores_elsewhere_are_asked_where_they_are(with_stores_elsewhere: Recorder) -> None:
