@@ -6,12 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from backup import before_upgrade, bundle, create, passphrase, restore
+from backup import bundle, passphrase, restore
 from backup.stack import Stack
 from toolchain.console import Console, exit_code_of
 
+# What creates a bundle knows the program, whose SDK takes a second to load: restoring does without.
+
 
 def _create(arguments: argparse.Namespace, console: Console) -> int:
+    from backup import create  # noqa: PLC0415  (see above)
+
     stack = Stack.read(arguments.stack)
     secret = passphrase.read(ask=passphrase.terminal(), is_new=True)
     made = create.create(stack, arguments.to, secret, console, pause=arguments.pause)
@@ -38,6 +42,8 @@ def _restore(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _before_upgrade(arguments: argparse.Namespace, console: Console) -> int:
+    from backup import before_upgrade  # noqa: PLC0415  (see above)
+
     before_upgrade.back_up(arguments.stack, arguments.components, console)
     return 0
 

@@ -7,15 +7,15 @@ import json
 import subprocess
 import time
 from dataclasses import dataclass
+from http.client import HTTP_PORT
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pymongo.errors
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backup import engine, mongo, objects
 from backup.errors import BackupError
-from infra.stores import mongo as mongo_store
-from infra.stores import object_store
 from toolchain import containers, paths
 from toolchain.processes import capture, last_lines
 
@@ -92,7 +92,7 @@ class Stack:
         """A client of the Mongo store."""
         details = self.outputs["mongo"]
         with (
-            engine.reached(self.container(MONGO), mongo_store.PORT) as address,
+            engine.reached(self.container(MONGO), details["port"]) as address,
             mongo.connect(address, details["user"], details["password"]) as client,
         ):
             try:
@@ -104,7 +104,8 @@ class Stack:
     def objects(self) -> Iterator[objects.Client]:
         """A client of the S3 store."""
         details = self.outputs["s3"]
-        with engine.reached(self.container(OBJECT_STORE), object_store.PORT) as address:
+        port = urlsplit(details["endpoint"]).port or HTTP_PORT
+        with engine.reached(self.container(OBJECT_STORE), port) as address:
             client = objects.connect(
                 address, details["region"], details["access_key_id"], details["secret_access_key"]
             )

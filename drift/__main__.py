@@ -83,13 +83,15 @@ def _repair(
         _require_applied(outcome.findings, stack.name)
         if not any(finding.remedy in repair.REPAIRED for finding in outcome.findings):
             break
+        console.line("Putting right:")
         check.repair_database(outcome)
         planned = repair.plan(outcome.findings, outcome.declaration)
         grace = {each.name: each.inputs.stop_timeout for each in outcome.declaration.containers}
         repair.carry_out(planned, client, grace, console.line)
         if planned.needs_update:
-            stacks.up(stack)
-        before, outcome = outcome, check.run()
+            # Not previewed: that this checkout declares nothing new was seen by the look before.
+            stacks.update(stack)
+        before, outcome = outcome, check.run_again()
         if outcome.findings == before.findings:
             break
     return outcome

@@ -68,13 +68,25 @@ class Check:
             UnreadableStateError: the state is not one that can be compared.
             ToolchainError: Pulumi or the reference database failed.
         """
+        return self._look(with_checkout=True)
+
+    def run_again(self) -> Outcome:
+        """Look at everything but this checkout, which stays as it was and is applied by a repair.
+
+        Raises:
+            UnreadableStateError: the state is not one that can be compared.
+            ToolchainError: Pulumi failed.
+        """
+        return self._look(with_checkout=False)
+
+    def _look(self, *, with_checkout: bool) -> Outcome:
         stack = self._stack
         declared = declarations.read(stack.name, plans.deployment(stack))
         # The reference takes the longest and waits for a server: Pulumi looks meanwhile.
         with ThreadPoolExecutor(max_workers=1) as beside:
             compares_database = self._with_database and not database.is_elsewhere(declared)
             made = beside.submit(self._reference_rows, declared) if compares_database else None
-            unapplied = plans.unapplied_findings(plans.unapplied(stack))
+            unapplied = plans.unapplied_findings(plans.unapplied(stack)) if with_checkout else []
             refreshed = plans.refreshed(stack)
             found = survey.findings(declared, Engine(self._client), self._fingerprints)
             in_database, differences = self._database(declared, made)

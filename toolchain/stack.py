@@ -286,12 +286,21 @@ def up(stack: Stack, before_upgrade: Callable[[Sequence[str]], int] | None = Non
         code = before_upgrade([change.component for change in upgraded])
         if code != 0:
             return code
-    options = ("--refresh", "--suppress-outputs", *policy_options(stack))
     try:
-        _run(stack, "up", "--yes", "--skip-preview", *options)
+        update(stack)
     except ToolchainError as error:
         raise _with_way_back(error, upgraded) from error
     return 0
+
+
+def update(stack: Stack) -> None:
+    """Update the stack under the policies, without a preview of it.
+
+    Raises:
+        ToolchainError: it failed.
+    """
+    options = ("--refresh", "--suppress-outputs", *policy_options(stack))
+    _run(stack, "up", "--yes", "--skip-preview", *options)
 
 
 def _with_way_back(error: ToolchainError, upgraded: Sequence[ImageChange]) -> ToolchainError:

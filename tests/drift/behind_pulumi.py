@@ -58,8 +58,7 @@ class Engine:
         change(request)
         networks = request.pop("Networks")
         api: Any = self.client.api  # the published stubs type only a part of it
-        api.stop(before["Id"], timeout=20)
-        api.remove_container(before["Id"])
+        api.remove_container(before["Id"], force=True)
         made = api.create_container_from_config(request, before["Name"].removeprefix("/"))["Id"]
         api.disconnect_container_from_network(made, "bridge")
         for network, aliases in networks.items():
@@ -150,7 +149,8 @@ def change_auth(request: Form, leaked: str) -> None:
 def change_rest(request: Form, image: str) -> None:
     request["Image"] = image
     request["Labels"]["plinth.component"] = "rset"
-    request["Healthcheck"] |= {"Interval": 60 * 10**9, "Test": ["CMD", "true"]}
+    # Short, for drift is told once the first check has ended.
+    request["Healthcheck"] |= {"Interval": 10**9, "Test": ["CMD", "true"]}
     name = next(name for name in request["Networks"] if name.endswith("-backend"))
     request["Networks"][name] = ["rest", "postgres"]
 

@@ -18,9 +18,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def rows(run: Run) -> list[list[str]]:
-    """The table's rows, by column; columns are two spaces apart."""
-    lines = run.output.splitlines()
+def rows(output: str) -> list[list[str]]:
+    """The rows of a table, by column; columns are two spaces apart."""
+    lines = output.splitlines()
     heading = next((line for line in lines if line.startswith("COMPONENT ")), "")
     starts = [heading.find(name) for name in ("COMPONENT", "WHAT", "DECLARED", "FOUND")]
     ends = [*starts[1:], None]
@@ -30,9 +30,14 @@ def rows(run: Run) -> list[list[str]]:
     ]
 
 
-def found(run: Run) -> set[tuple[str, str]]:
+def found(output: str) -> set[tuple[str, str]]:
     """Component and what differs, of each row."""
-    return {(row[0], row[1]) for row in rows(run)}
+    return {(row[0], row[1]) for row in rows(output)}
+
+
+def reported(run: Run) -> str:
+    """What a run told before it put anything right."""
+    return run.output.partition("Putting right:\n")[0]
 
 
 class Checkout(checkout.Checkout):

@@ -106,12 +106,15 @@ class Stack:
         return self.pulumi(command, "--policy-pack", str(PACK), *options)
 
 
-def _stack(folder: Path, environment: str = SECRET, outputs: str = "") -> Stack:
+def _program(environment: str = SECRET, outputs: str = "") -> str:
+    return PROGRAM.replace("ENVIRONMENT", environment).replace("OUTPUTS", outputs)
+
+
+def _stack(folder: Path, program: str) -> Stack:
     (folder / "state").mkdir()
     (folder / "Pulumi.yaml").write_text(
         f"name: policed\nruntime: {{name: python, options: {{virtualenv: {ROOT}/.venv}}}}\n"
     )
-    program = PROGRAM.replace("ENVIRONMENT", environment).replace("OUTPUTS", outputs)
     (folder / "__main__.py").write_text(program)
     stack = Stack(folder)
     made = stack.pulumi("stack", "init", "test")
@@ -122,19 +125,19 @@ def _stack(folder: Path, environment: str = SECRET, outputs: str = "") -> Stack:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """A stack that keeps to every policy."""
-    return _stack(tmp_path_factory.mktemp("sound"))
+    return _stack(tmp_path_factory.mktemp("sound"), _program())
 
 
 @pytest.fixture(scope="module")
 def unsound(tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """A stack with a plain password in the environment of its container."""
-    return _stack(tmp_path_factory.mktemp("unsound"), PLAIN)
+    """A stack with a password in plain text, in its container's environment and its outputs."""
+    return _stack(tmp_path_factory.mktemp("unsound"), _program(PLAIN, PLAIN_OUTPUT))
 
 
 @pytest.fixture(scope="module")
 def leaking(tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """A stack whose resources are sound, and that hands out a key in plain text."""
-    return _stack(tmp_path_factory.mktemp("leaking"), outputs=PLAIN_OUTPUT)
+    return _stack(tmp_path_factory.mktemp("leaking"), _program(outputs=PLAIN_OUTPUT))
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +184,7 @@ def test_the_state_holds_no_resource(leaking: Stack) -> None:
 
 
 def test_what_is_about_to_go_is_not_judged(tmp_path: Path) -> None:
-    going = _stack(tmp_path)
-    (tmp_path / "__main__.py").write_text(EMPTY_COMPONENT)
+    going = _stack(tmp_path, EMPTY_COMPONENT)
     made = going.pulumi("up", "--yes", "--skip-preview")
     assert made.code == 0, made.printed
     before = going.under_policies("preview")
@@ -192,77 +194,106 @@ def test_what_is_about_to_go_is_not_judged(tmp_path: Path) -> None:
     assert (found, after.code) == ([True, False], 0), after.printed
 
 
-def test_a_sound_stack_passes(sound: Stack) -> None:
-    preview = sound.under_policies("preview")
-    assert preview.code == 0, preview.printed
+# Previews under a configuration of the pack. Each takes seconds, so one is looked at for several
+# policies.
+
+ENVIRONMENT, LISTED, OUTPUTS = (
+    "no-plain-secret-in-environment",
+    "secret-environment-listed",
+    "outputs-marked-secret",
+)
+"""What the unsound stack violates."""
+
+LEVELS: dict[str, tuple[dict[str, object], dict[str, bool]]] = {
+    "one by one": (
+        {ENVIRONMENT: "advisory", LISTED: "disabled", OUTPUTS: "advisory"},
+        {ENVIRONMENT: True, LISTED: False, OUTPUTS: True},
+    ),
+    "all but some": (
+        {"all": "advisory", LISTED: {"enforcementLevel": "disabled"}, OUTPUTS: "disabled"},
+        {ENVIRONMENT: True, LISTED: False, OUTPUTS: False},
+    ),
+    "mandatory": (
+        {"all": "disabled", ENVIRONMENT: "mandatory"},
+        {ENVIRONMENT: True, LISTED: False, OUTPUTS: False},
+    ),
+}
+"""Configuration, and which policies then speak."""
+
+
+@pytest.fixture(scope="module")
+def at_levels(unsound: Stack) -> dict[str, Run]:
+    """The preview of an unsound stack under each configuration."""
+    return {name: unsound.under_policies("preview", each) for name, (each, _) in LEVELS.items()}
 
 
 @pytest.mark.parametrize(
-    ("setting", "stops", "speaks"),
+    ("name", "policy", "speaks"),
     [
-        ("mandatory", True, True),
-        ("advisory", False, True),
-        ("disabled", False, False),
-        ({"enforcementLevel": "disabled"}, False, False),
+        (name, policy, speaks)
+        for name, (_, expected) in LEVELS.items()
+        for policy, speaks in expected.items()
     ],
-    ids=["mandatory", "advisory", "disabled", "disabled in an object"],
 )
-def test_an_enforcement_level_acts(
-    unsound: Stack, setting: object, *, stops: bool, speaks: bool
+def test_an_enforcement_level_makes_a_policy_speak(
+    at_levels: dict[str, Run], name: str, policy: str, *, speaks: bool
 ) -> None:
-    names = ("no-plain-secret-in-environment", "secret-environment-listed")
-    preview = unsound.under_policies("preview", dict.fromkeys(names, setting))
-    assert (preview.code != 0, "PGPASSWORD" in preview.printed) == (stops, speaks)
+    assert (policy in at_levels[name].printed) == speaks, at_levels[name].printed
 
 
-@pytest.mark.parametrize("setting", ["advisory", "disabled"])
-def test_an_enforcement_level_acts_on_a_stack_policy(leaking: Stack, setting: str) -> None:
-    preview = leaking.under_policies("preview", {"outputs-marked-secret": setting})
-    assert (preview.code, "deploy_key" in preview.printed) == (0, setting == "advisory")
-
-
-def test_all_policies_can_be_set_at_once(unsound: Stack) -> None:
-    assert unsound.under_policies("preview", {"all": "advisory"}).code == 0
+@pytest.mark.parametrize("name", LEVELS)
+def test_only_a_mandatory_policy_stops(at_levels: dict[str, Run], name: str) -> None:
+    assert (at_levels[name].code != 0) == (name == "mandatory"), at_levels[name].printed
 
 
 @pytest.mark.parametrize(
     ("minimum", "stops"), [(40, False), (41, True)], ids=["as it is", "one more"]
 )
-def test_a_parameter_acts(sound: Stack, minimum: int, *, stops: bool) -> None:
+def test_a_sound_stack_passes_unless_a_parameter_asks_for_more(
+    sound: Stack, minimum: int, *, stops: bool
+) -> None:
     configuration = {"password-strong-and-url-safe": {"minimumLength": minimum}}
     preview = sound.under_policies("preview", configuration)
     assert ("length is too short" in preview.printed) == (preview.code != 0) == stops
 
 
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "level": {"memory-limited": "strict"},
+    "policy": {"memory-limits": "disabled"},
+    "parameter": {"stop-grace-sufficient": {"storeSecond": 60}},
+    "values": {
+        "stop-grace-sufficient": {"storeSeconds": "long"},
+        "password-strong-and-url-safe": {"minimumLength": 0},
+    },
+}
+"""Wrong ones."""
+
+
+@pytest.fixture(scope="module")
+def misconfigured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """The preview of an empty program under each wrong configuration."""
+    empty = _stack(tmp_path_factory.mktemp("empty"), "")
+    return {name: empty.under_policies("preview", each) for name, each in CONFIGURATIONS.items()}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_a_wrong_configuration_is_refused(misconfigured: dict[str, Run], name: str) -> None:
+    assert misconfigured[name].code != 0
+
+
 @pytest.mark.parametrize(
-    ("configuration", "line"),
+    ("name", "line"),
     [
-        (
-            {"memory-limited": "strict"},
-            r'error: .*parsing enforcement level for "memory-limited": "strict" is not a valid',
-        ),
-        (
-            {"memory-limits": "disabled"},
-            r"error: .*memory-limits: there is no such policy; did you mean memory-limited\?",
-        ),
-        (
-            {"stop-grace-sufficient": {"storeSecond": 60}},
-            r"error: .*stop-grace-sufficient\.storeSecond: no such parameter; known here: ",
-        ),
-        (
-            {"stop-grace-sufficient": {"storeSeconds": "long"}},
-            r"error: .*stop-grace-sufficient: storeSeconds: Invalid type\. Expected: integer",
-        ),
-        (
-            {"stop-grace-sufficient": {"storeSeconds": 0}},
-            r"error: .*stop-grace-sufficient: storeSeconds: Must be greater than or equal to 1",
-        ),
+        ("level", r'.*parsing enforcement level for "memory-limited": "strict" is not a valid'),
+        ("policy", r".*memory-limits: there is no such policy; did you mean memory-limited\?"),
+        ("parameter", r".*stop-grace-sufficient\.storeSecond: no such parameter; known here: "),
+        ("values", r".*stop-grace-sufficient: storeSeconds: Invalid type\. Expected: integer"),
+        ("values", r".*minimumLength: Must be greater than or equal to 16"),
     ],
     ids=["level", "policy", "parameter", "type", "value"],
 )
-def test_a_wrong_configuration_is_refused(
-    sound: Stack, configuration: dict[str, Any], line: str
+def test_the_refusal_says_what_is_wrong(
+    misconfigured: dict[str, Run], name: str, line: str
 ) -> None:
-    preview = sound.under_policies("preview", configuration)
-    assert preview.code != 0
-    assert len(re.findall(rf"^ *{line}", preview.printed, re.MULTILINE)) == 1, preview.printed
+    printed = misconfigured[name].printed
+    assert len(re.findall(rf"^ *error: {line}", printed, re.MULTILINE)) == 1, printed

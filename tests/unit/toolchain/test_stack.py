@@ -273,6 +273,11 @@ def test_a_store_is_backed_up_before_its_image_changes(upgrade: Upgrade) -> None
     assert upgrade.steps == ["preview", "backup of postgres", "up"]
 
 
+def test_a_plain_update_is_not_previewed(upgrade: Upgrade) -> None:
+    stack.update(upgrade.stack)
+    assert upgrade.steps == ["up"]
+
+
 def test_without_its_backup_nothing_is_updated(upgrade: Upgrade) -> None:
     upgrade.backup_code = 7
     assert upgrade.up() == 7
