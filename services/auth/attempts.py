@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import ipaddress
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from services.auth.errors import AuthError
@@ -88,18 +88,17 @@ class Attempts:
         Raises:
             AuthError: It has to wait.
         """
-        # Before the count: the same statements run for an address that nobody has.
-        is_known = await connection.fetchval(
-            """select exists (
-                 select from auth.users join auth.sessions on sessions.user_id = users.id
-                 where users.instance_id = $1 and lower(users.email) = $2
-                   and not users.is_sso_user and sessions.ip = $3
-               )""",
+        address = None if client.address is None else ipaddress.ip_address(client.address)
+        return await self._begin(
+            connection,
+            _COUNT_FOR_EMAIL,
+            self._subject("address", email, network_of(client.address)),
+            self._subject("account", email, "new"),
+            self._subject("account", email, "known"),
             NO_USER,
             email,
-            None if client.address is None else ipaddress.ip_address(client.address),
+            address,
         )
-        return await self._begin(connection, email, client, origin="known" if is_known else "new")
 
     async def begin_for_user(
         self, connection: asyncpg.Connection, purpose: str, user_id: object, client: Client
@@ -115,29 +114,49 @@ class Attempts:
         Raises:
             AuthError: It has to wait.
         """
-        return await self._begin(connection, f"{purpose} {user_id}", client, origin="signed in")
+        account = f"{purpose} {user_id}"
+        return await self._begin(
+            connection,
+            _COUNT_FOR_USER,
+            self._subject("address", account, network_of(client.address)),
+            self._subject("account", account, "signed in"),
+        )
 
     async def succeed(self, connection: asyncpg.Connection, attempt: Attempt) -> None:
         """Take an attempt back: it was right."""
+        # The condition makes the address's count be removed before the account's row is locked: in
+        # this order every statement locks the two, so that no two requests wait for each other.
         await connection.execute(
-            "delete from auth_limits.attempts where subject = $1", attempt.by_address
-        )
-        await connection.execute(
-            """update auth_limits.attempts
+            """with by_address as (
+                 delete from auth_limits.attempts where subject = $1 returning 1
+               )
+               update auth_limits.attempts
                set attempts = greatest(attempts - 1, 0), blocked_until = null
-               where subject = $1""",
+               where subject = $2 and (select count(*) from by_address) >= 0""",
+            attempt.by_address,
             attempt.by_account,
         )
 
     async def _begin(
-        self, connection: asyncpg.Connection, account: str, client: Client, *, origin: str
+        self,
+        connection: asyncpg.Connection,
+        statement: str,
+        by_address: bytes,
+        by_account: bytes,
+        *of_email: object,
     ) -> Attempt:
-        attempt = Attempt(
-            by_address=self._subject("address", account, network_of(client.address)),
-            by_account=self._subject("account", account, origin),
+        counted = await connection.fetchrow(
+            statement,
+            by_address,
+            *astuple(self._by_address),
+            by_account,
+            *astuple(self._by_account),
+            *of_email,
         )
-        await _count(connection, attempt.by_address, self._by_address)
-        await _count(connection, attempt.by_account, self._by_account)
+        attempt = Attempt(by_address, counted["by_account"])
+        if not (counted["address_counted"] and counted["account_counted"]):
+            refused = attempt.by_account if counted["address_counted"] else by_address
+            raise over_request_rate_limit(await _seconds_left(connection, refused))
         return attempt
 
     def _subject(self, *parts: str) -> bytes:
@@ -167,47 +186,80 @@ def over_request_rate_limit(seconds: float) -> AuthError:
     )
 
 
-async def _count(connection: asyncpg.Connection, subject: bytes, limit: Limit) -> None:
-    """Count an attempt, and make the next one wait where there have been enough.
-
-    Two counts that nobody needs any more are removed on the way, so that the table does not grow.
-    """
-    counted = await connection.fetchval(
-        """with outdated as (
-             delete from auth_limits.attempts where ctid in (
-               select ctid from auth_limits.attempts
-               where expires_at < now() and subject <> $1
-               order by expires_at limit 2 for update skip locked
-             )
-           )
-           insert into auth_limits.attempts as kept (subject, attempts, blocked_until, expires_at)
-           values (
-             $1, 1,
-             case when $2 <= 1 then now() + interval '1 s' * least($3::float8, $5::float8) end,
-             now() + make_interval(hours => $4)
-           )
-           on conflict (subject) do update
-           set attempts = case when kept.expires_at < now() then 1 else kept.attempts + 1 end,
-               blocked_until = case
-                 when kept.expires_at >= now() and kept.attempts + 1 >= $2
-                 then now() + interval '1 s' * least(
-                   $3::float8, $5::float8 * power(2, least(kept.attempts + 1 - $2, 30))
-                 )
-               end,
-               expires_at = now() + make_interval(hours => $4)
-           where kept.blocked_until is null or kept.blocked_until <= now()
-           returning true""",
-        subject,
-        limit.free,
-        limit.longest_seconds,
-        limit.remembered_hours,
-        limit.first_seconds,
-    )
-    if counted:
-        return
+async def _seconds_left(connection: asyncpg.Connection, subject: bytes) -> float:
     left: float | None = await connection.fetchval(
         """select extract(epoch from blocked_until - now())::float8
            from auth_limits.attempts where subject = $1""",
         subject,
     )
-    raise over_request_rate_limit(left or 0)
+    return left or 0
+
+
+def _counted(subject: str, limit: int) -> str:
+    """SQL that counts an attempt, and makes the next one wait where there have been enough.
+
+    It returns no row where this attempt has to wait, and counts nothing then.
+
+    Args:
+        subject: Query of the count's key: one row, or none to count nothing.
+        limit: Number of the parameter with the first of the four members of a `Limit`.
+    """
+    free, first, longest, remembered = (f"${limit + member}" for member in range(4))
+    return f"""
+        insert into auth_limits.attempts as kept (subject, attempts, blocked_until, expires_at)
+        select
+          subject, 1,
+          case when {free}::int <= 1
+          then now() + interval '1 s' * least({longest}::float8, {first}::float8) end,
+          now() + make_interval(hours => {remembered}::int)
+        from ({subject}) as counted
+        on conflict (subject) do update
+        set attempts = case when kept.expires_at < now() then 1 else kept.attempts + 1 end,
+            blocked_until = case
+              when kept.expires_at >= now() and kept.attempts + 1 >= {free}
+              then now() + interval '1 s' * least(
+                {longest}::float8, {first}::float8 * power(2, least(kept.attempts + 1 - {free}, 30))
+              )
+            end,
+            expires_at = excluded.expires_at
+        where kept.blocked_until is null or kept.blocked_until <= now()
+        returning subject"""  # noqa: S608  (constants)
+
+
+def _count_both(by_account: str) -> str:
+    """SQL that counts an attempt by address and, where that need not wait, by account.
+
+    Four counts that nobody needs any more are removed on the way, so that the table does not grow.
+
+    Args:
+        by_account: Expression of the key of the account's count.
+    """
+    return f"""
+        with account as materialized (
+          select {by_account} as subject
+        ), address_counted as ({_counted("select $1::bytea as subject", 2)}
+        ), account_counted as ({_counted("select account.subject from account, address_counted", 7)}
+        ), outdated as (
+          delete from auth_limits.attempts where ctid in (
+            select ctid from auth_limits.attempts
+            where expires_at < now()
+              and subject <> $1 and subject <> (select subject from account)
+            order by expires_at limit 4 for update skip locked
+          )
+        )
+        select subject as by_account,
+               exists (select from address_counted) as address_counted,
+               exists (select from account_counted) as account_counted
+        from account"""  # noqa: S608  (constants)
+
+
+_COUNT_FOR_USER = _count_both("$6::bytea")
+
+# The same statement runs for an address that nobody has.
+_COUNT_FOR_EMAIL = _count_both(
+    """case when exists (
+         select from auth.users join auth.sessions on sessions.user_id = users.id
+         where users.instance_id = $12 and lower(users.email) = $13
+           and not users.is_sso_user and sessions.ip = $14
+       ) then $11::bytea else $6::bytea end"""
+)

@@ -75,7 +75,7 @@ class Administrator:
     role: str
 
 
-def get_context(request: Request) -> AuthContext:
+async def get_context(request: Request) -> AuthContext:
     """Parts of the service that serves the request."""
     context: AuthContext = request.app.state.context
     return context
@@ -84,7 +84,7 @@ def get_context(request: Request) -> AuthContext:
 Context = Annotated[AuthContext, Depends(get_context)]
 
 
-def get_redirect(request: Request, context: Context) -> str:
+async def get_redirect(request: Request, context: Context) -> str:
     """Where the links that the request asks for shall lead to; always an allowed address."""
     return requested_redirect(request, context.redirects)
 
@@ -92,7 +92,7 @@ def get_redirect(request: Request, context: Context) -> str:
 Redirect = Annotated[str, Depends(get_redirect)]
 
 
-def get_client(request: Request) -> Client:
+async def get_client(request: Request) -> Client:
     """Where the request comes from.
 
     The address is the last one in X-Forwarded-For: the gateway, the only way in, puts it there.
@@ -117,7 +117,7 @@ def _address(text: str) -> str | None:
         return None
 
 
-def get_claims(request: Request, context: Context) -> dict[str, Any]:
+async def get_claims(request: Request, context: Context) -> dict[str, Any]:
     """Claims of the request's bearer token, verified.
 
     Raises:
@@ -136,7 +136,7 @@ def get_claims(request: Request, context: Context) -> dict[str, Any]:
 Claims = Annotated[dict[str, Any], Depends(get_claims)]
 
 
-def get_administrator(claims: Claims, context: Context) -> Administrator:
+async def get_administrator(claims: Claims, context: Context) -> Administrator:
     """The caller as an administrator.
 
     Raises:

@@ -14,7 +14,7 @@ _LARGEST_PAGE_SIZE = 1000
 _LARGEST_PAGE_NUMBER = 10**9
 
 
-def requested_page(
+async def requested_page(
     _admin: Admin,
     page: Annotated[str, Query()] = "",
     per_page: Annotated[str, Query()] = "",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from services.shared.database import Database
 
 DIGEST_PREFIX = "sha256:"
+NEXT_ROW = "nextval('auth.refresh_tokens_id_seq')"
+"""Id of a row that will be added, in SQL: the statement before takes it along."""
+
 _VALUE_BYTES = 20
 _BATCH = 5000
 _CLEAR_VALUE = re.compile(r"[a-z2-7]{12}")
@@ -87,16 +90,25 @@ async def find_active_refresh_token(
     return None if row is None else _refresh_token(row)
 
 
-async def insert_refresh_token(
+async def insert_refresh_token(  # noqa: PLR0913  (what a row is made of)
     connection: asyncpg.Connection,
     values: RefreshTokenValues,
+    row: int,
     user_id: uuid.UUID,
     session_id: uuid.UUID,
     *,
     parent: RefreshToken | None = None,
 ) -> str:
-    """Add an active token to a session. Returns its value."""
-    row: int = await connection.fetchval("select nextval('auth.refresh_tokens_id_seq')")
+    """Add an active token to a session. Returns its value.
+
+    Args:
+        connection: In a transaction.
+        values: What the value is made by.
+        row: Id of the row, which an earlier statement took from `NEXT_ROW`.
+        user_id: Whose session it is.
+        session_id: The session.
+        parent: The token that this one replaces.
+    """
     value = values.value(session_id, row)
     await connection.execute(
         """insert into auth.refresh_tokens (
@@ -118,11 +130,13 @@ async def replace_refresh_token(
     """Revoke a refresh token of a session and put a child in its place. Returns the child."""
     if used.session_id is None:
         raise ValueError("the token belongs to no session")
-    await connection.execute(
-        "update auth.refresh_tokens set revoked = true, updated_at = now() where id = $1", used.id
+    row = await connection.fetchval(
+        f"""update auth.refresh_tokens set revoked = true, updated_at = now()
+            where id = $1 returning {NEXT_ROW}""",  # noqa: S608  (a constant)
+        used.id,
     )
     return await insert_refresh_token(
-        connection, values, used.user_id, used.session_id, parent=used
+        connection, values, row, used.user_id, used.session_id, parent=used
     )
 
 

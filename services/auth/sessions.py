@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from services.auth.models import Client, Session
 from services.auth.refresh_tokens import (
+    NEXT_ROW,
     RefreshTokenValues,
     delete_refresh_tokens,
     insert_refresh_token,
@@ -37,19 +38,37 @@ async def start_session(
     user_id: uuid.UUID,
     method: AuthenticationMethod,
     client: Client,
-) -> tuple[uuid.UUID, str]:
-    """Begin a session. Returns its id and its first refresh token."""
+) -> tuple[Session, str]:
+    """Begin a session. Returns it and its first refresh token."""
     session_id = uuid.uuid4()
-    await connection.execute(
-        """insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip)
-           values ($1, $2, now(), now(), 'aal1', $3, $4)""",
+    row = await connection.fetchrow(
+        f"""with session as (
+              insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip)
+              values ($1, $2, now(), now(), 'aal1', $3, $4)
+              returning created_at, aal::text, not_after
+            ), method as (
+              insert into auth.mfa_amr_claims (
+                id, session_id, created_at, updated_at, authentication_method
+              ) values (gen_random_uuid(), $1, now(), now(), $5)
+              returning authentication_method, updated_at
+            )
+            select session.*, method.*, {NEXT_ROW} as token_row from session, method""",  # noqa: S608  (a constant)
         session_id,
         user_id,
         client.user_agent,
         _inet(client),
+        method,
     )
-    await _record_method(connection, session_id, method)
-    return session_id, await insert_refresh_token(connection, values, user_id, session_id)
+    session = Session(
+        id=session_id,
+        user_id=user_id,
+        created_at=row["created_at"],
+        aal=row["aal"],
+        not_after=row["not_after"],
+        methods=((row["authentication_method"], row["updated_at"]),),
+    )
+    token = await insert_refresh_token(connection, values, row["token_row"], user_id, session_id)
+    return session, token
 
 
 async def load_session(connection: asyncpg.Connection, session_id: uuid.UUID) -> Session | None:
@@ -125,15 +144,21 @@ async def raise_session(
     The session's earlier refresh tokens are removed, not revoked: one that was had without the
     second factor must never be exchanged for tokens with it.
     """
-    await connection.execute(
-        """update auth.sessions set aal = 'aal2', factor_id = $2, updated_at = now()
-           where id = $1""",
+    row = await connection.fetchval(
+        f"""update auth.sessions set aal = 'aal2', factor_id = $2, updated_at = now()
+            where id = $1 returning {NEXT_ROW}""",  # noqa: S608  (a constant)
         session.id,
         factor_id,
     )
-    await _record_method(connection, session.id, "totp")
+    await connection.execute(
+        """insert into auth.mfa_amr_claims (
+             id, session_id, created_at, updated_at, authentication_method
+           ) values (gen_random_uuid(), $1, now(), now(), 'totp')
+           on conflict (session_id, authentication_method) do update set updated_at = now()""",
+        session.id,
+    )
     await delete_refresh_tokens(connection, session.id)
-    return await insert_refresh_token(connection, values, session.user_id, session.id)
+    return await insert_refresh_token(connection, values, row, session.user_id, session.id)
 
 
 async def end_sessions_without_second_factor(
@@ -155,19 +180,6 @@ async def lower_sessions(connection: asyncpg.Connection, factor_id: uuid.UUID) -
            delete from auth.mfa_amr_claims using lowered
            where session_id = lowered.id and authentication_method = 'totp'""",
         factor_id,
-    )
-
-
-async def _record_method(
-    connection: asyncpg.Connection, session_id: uuid.UUID, method: AuthenticationMethod
-) -> None:
-    await connection.execute(
-        """insert into auth.mfa_amr_claims (
-             id, session_id, created_at, updated_at, authentication_method
-           ) values (gen_random_uuid(), $1, now(), now(), $2)
-           on conflict (session_id, authentication_method) do update set updated_at = now()""",
-        session_id,
-        method,
     )
 
 

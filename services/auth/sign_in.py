@@ -28,7 +28,8 @@ async def sign_in(  # noqa: PLR0913  (what a sign-in is made of)
     """Start a session of an existing user. Returns the body of the answer.
 
     Args:
-        connection: In the transaction that all of the sign-in belongs to.
+        connection: In the transaction that all of the sign-in belongs to, which has locked or
+            added the user.
         context: The service's parts.
         user_id: Who signs in.
         method: How.
@@ -38,14 +39,10 @@ async def sign_in(  # noqa: PLR0913  (what a sign-in is made of)
     Raises:
         AuthError: The hook refuses or fails; the transaction must not be kept.
     """
-    session_id, refresh_token = await sessions.start_session(
+    session, refresh_token = await sessions.start_session(
         connection, context.refresh_tokens, user_id, method, client
     )
-    await store.record_sign_in(connection, user_id, is_new=True)
-    user = await store.existing_user(connection, user_id)
-    session = await sessions.load_session(connection, session_id)
-    if session is None:
-        raise RuntimeError("a row that this transaction wrote is not there")
+    user = await store.record_sign_in(connection, user_id)
     return await token_answer(
         connection,
         context,

@@ -23,19 +23,23 @@ if TYPE_CHECKING:
 
 # With identities and second factors, in one round trip to the database.
 _COMPLETE_USER = """
-    select users.*,
-           array(select identity from auth.identities as identity
-                 where identity.user_id = users.id
-                 order by identity.created_at, identity.id) as identities,
-           array(select factor from auth.mfa_factors as factor
-                 where factor.user_id = users.id
-                 order by factor.created_at, factor.id) as factors
-    from auth.users as users"""
+    users.*,
+    array(select identity from auth.identities as identity
+          where identity.user_id = users.id
+          order by identity.created_at, identity.id) as identities,
+    array(select factor from auth.mfa_factors as factor
+          where factor.user_id = users.id
+          order by factor.created_at, factor.id) as factors"""
 
 
 async def load_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:
     """User with identities and second factors."""
-    return _user(await connection.fetchrow(f"{_COMPLETE_USER} where users.id = $1", user_id))
+    return _user(
+        await connection.fetchrow(
+            f"select {_COMPLETE_USER} from auth.users where users.id = $1",  # noqa: S608  (a constant)
+            user_id,
+        )
+    )
 
 
 async def existing_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User:
@@ -55,8 +59,8 @@ async def load_user_by_email(
     """
     return _user(
         await connection.fetchrow(
-            f"""{_COMPLETE_USER}
-                where instance_id = $1 and lower(email) = $2 and aud = $3 and not is_sso_user""",
+            f"""select {_COMPLETE_USER} from auth.users
+                where instance_id = $1 and lower(email) = $2 and aud = $3 and not is_sso_user""",  # noqa: S608  (a constant)
             NO_USER,
             email,
             audience,
@@ -72,6 +76,14 @@ def _user(record: asyncpg.Record | None) -> User | None:
         tuple(map(Identity.from_record, record["identities"])),
         tuple(map(Factor.from_record, record["factors"])),
     )
+
+
+async def lock_password(connection: asyncpg.Connection, user_id: uuid.UUID) -> str | None:
+    """Hash of a user's password, None when there is none; the lock is the one of `lock_user`."""
+    hashed: str | None = await connection.fetchval(
+        "select encrypted_password from auth.users where id = $1 for no key update", user_id
+    )
+    return hashed
 
 
 async def lock_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> User | None:
@@ -360,18 +372,23 @@ async def ban(connection: asyncpg.Connection, user_id: uuid.UUID, duration: dt.t
     )
 
 
-async def record_sign_in(
-    connection: asyncpg.Connection, user_id: uuid.UUID, *, is_new: bool
-) -> None:
-    """Touch the user; `last_sign_in_at` moves only with a new session."""
-    await connection.execute(
-        """update auth.users
-           set last_sign_in_at = case when $2 then now() else last_sign_in_at end,
-               updated_at = now()
-           where id = $1""",
-        user_id,
-        is_new,
+async def record_sign_in(connection: asyncpg.Connection, user_id: uuid.UUID) -> User:
+    """Note when a user signed in. Returns the user, whose row this transaction has locked."""
+    user = _user(
+        await connection.fetchrow(
+            f"""update auth.users set last_sign_in_at = now(), updated_at = now()
+                where id = $1 returning {_COMPLETE_USER}""",  # noqa: S608  (a constant)
+            user_id,
+        )
     )
+    if user is None:
+        raise RuntimeError("a row that this transaction has locked is not there")
+    return user
+
+
+async def touch_user(connection: asyncpg.Connection, user_id: uuid.UUID) -> None:
+    """Note that something about a user changed, as GoTrue does when a session is refreshed."""
+    await connection.execute("update auth.users set updated_at = now() where id = $1", user_id)
 
 
 async def list_users(

@@ -32,7 +32,7 @@ def _user_not_found() -> AuthError:
     return AuthError(404, "user_not_found", "User not found")
 
 
-def _user_id(_admin: Admin, user_id: str) -> uuid.UUID:
+async def _user_id(_admin: Admin, user_id: str) -> uuid.UUID:
     try:
         return uuid.UUID(user_id)
     except ValueError:

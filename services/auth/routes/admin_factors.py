@@ -14,7 +14,7 @@ from services.auth.routes.admin import UserId
 router = APIRouter(prefix="/admin/users/{user_id}/factors", tags=["admin"])
 
 
-def _factor_id(_admin: Admin, factor_id: str) -> uuid.UUID:
+async def _factor_id(_admin: Admin, factor_id: str) -> uuid.UUID:
     try:
         return uuid.UUID(factor_id)
     except ValueError:

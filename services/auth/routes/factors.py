@@ -26,7 +26,7 @@ def _insufficient_aal(status: int, message: str) -> AuthError:
     return AuthError(status, "insufficient_aal", message)
 
 
-def _factor_id(_caller: SignedIn, factor_id: str) -> uuid.UUID:
+async def _factor_id(_caller: SignedIn, factor_id: str) -> uuid.UUID:
     try:
         return uuid.UUID(factor_id)
     except ValueError:

@@ -15,7 +15,7 @@ from services.auth.models import Identity, User
 from services.auth.redirect_answers import see_other
 
 
-def _manual_linking(context: Context) -> None:
+async def _manual_linking(context: Context) -> None:
     """Refuse the request where the operator has not switched manual linking on."""
     if not context.settings.manual_linking_enabled:
         raise AuthError(404, "manual_linking_disabled", "Manual linking is disabled")

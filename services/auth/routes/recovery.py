@@ -27,7 +27,7 @@ from services.auth.token_mails import mail_session, send_email_change, send_toke
 from services.auth.values import email_address, only_one_contact
 
 
-def _limited(context: Context, client: RequestClient) -> None:
+async def _limited(context: Context, client: RequestClient) -> None:
     context.rate_limits.check("otp", client)
 
 

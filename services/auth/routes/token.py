@@ -77,8 +77,7 @@ async def _password_grant(
     if not user.is_confirmed:
         raise AuthError(400, "email_not_confirmed", "Email not confirmed")
     async with context.database.transaction("login") as connection:
-        current = await store.lock_user(connection, user.id)
-        if current is None or current.encrypted_password != user.encrypted_password:
+        if await store.lock_password(connection, user.id) != user.encrypted_password:
             # Deleted, or the password changed while the old one was verified.
             raise AuthError(400, "invalid_credentials", "Invalid login credentials")
         await context.attempts.succeed(connection, attempt)
@@ -203,7 +202,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917  (one step of one transaction)
         issued = await refresh_tokens.replace_refresh_token(connection, values, used)
         await audit.add_audit_entry(connection, "token_revoked", actor=user)
         await sessions.record_refresh(connection, session.id, client)
-        await store.record_sign_in(connection, user.id, is_new=False)
+        await store.touch_user(connection, user.id)
         return issued
     active = await refresh_tokens.find_active_refresh_token(connection, session.id)
     recently = used.age_seconds <= context.settings.refresh_token_reuse_seconds

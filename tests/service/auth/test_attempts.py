@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyotp
 import pytest
 
-from services.auth.attempts import network_of
+from services.auth.attempts import Attempt, Attempts, Limit, network_of
 from tests.service.auth.service import (
     PASSWORD,
     AuthService,
@@ -19,13 +20,14 @@ from tests.service.auth.service import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     import asyncpg
     import httpx
 
     from tests.service.auth.mailbox import Mailbox
     from tests.service.auth.service import StartService
+    from tests.service.postgres import PostgresServer
 
 BY_ADDRESS = 3
 BY_ACCOUNT = 6
@@ -187,6 +189,43 @@ def test_guesses_at_the_same_time_are_no_way_around(guarded: AuthService, email:
         )
 
     assert sum(answer.status_code == 400 for answer in answers) == BY_ADDRESS
+
+
+@pytest.fixture
+async def another_connection(
+    postgres_server: PostgresServer, prepared_database: str
+) -> AsyncIterator[asyncpg.Connection]:
+    connection = await postgres_server.connect(database=prepared_database)
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.engine
+async def test_counts_are_taken_back_in_the_order_in_which_they_are_made(
+    database: asyncpg.Connection, another_connection: asyncpg.Connection
+) -> None:
+    """In another order a sign-in and an attempt at the same account wait for each other."""
+    attempt = Attempt(secrets.token_bytes(32), secrets.token_bytes(32))
+    limit = Limit(10, 1, 60, remembered_hours=1)
+    attempts = Attempts(b"key", by_address=limit, by_account=limit)
+    await database.execute(
+        """insert into auth_limits.attempts (subject, attempts, expires_at)
+           values ($1, 1, now() + interval '1 h'), ($2, 1, now() + interval '1 h')""",
+        attempt.by_address,
+        attempt.by_account,
+    )
+    lock = "select from auth_limits.attempts where subject = $1 for update"
+    async with database.transaction():
+        await database.execute(lock, attempt.by_address)
+        taken_back = asyncio.create_task(attempts.succeed(another_connection, attempt))
+        async with asyncio.timeout(10):
+            while not await database.fetchval(  # noqa: ASYNC110  (nobody tells who waits)
+                "select cardinality(pg_blocking_pids($1)) > 0", another_connection.get_server_pid()
+            ):
+                await asyncio.sleep(0.01)
+        # Fails where the account's count is held by the one that waits for the address's.
+        await database.execute(f"{lock} nowait", attempt.by_account)
+    await taken_back
 
 
 @pytest.mark.engine

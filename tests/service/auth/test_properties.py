@@ -132,9 +132,9 @@ def test_a_value_is_read_or_refused(read: Callable[[str], object], text: str) ->
 
 
 @given(st.text() | st.text("0123456789-+."), st.text() | st.text("0123456789-+."))
-def test_a_page_is_one_that_there_can_be_or_is_refused(number: str, size: str) -> None:
+async def test_a_page_is_one_that_there_can_be_or_is_refused(number: str, size: str) -> None:
     with contextlib.suppress(AuthError):
-        page = requested_page(None, number, size)  # type: ignore[arg-type]  # who asks is not used
+        page = await requested_page(None, number, size)  # type: ignore[arg-type]  # who asks is not used
         assert 1 <= page.size <= 1000
         assert 0 <= page.offset < 2**63
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -85,3 +87,17 @@ def test_a_line_break_does_not_make_a_second_line(capsys: pytest.CaptureFixture[
     structlog.get_logger().info("one\ntwo")
 
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_line_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[str] = []
+
+    class Output(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stdout", Output())
+    structlog.get_logger().info("a line")
+
+    assert [json.loads(piece)["event"] for piece in pieces] == ["a line"]
