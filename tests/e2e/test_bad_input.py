@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 REASONS = {
-    "unknown key": r"error: plinth:gateway\.prot: no such setting; known here: .*\bport\b",
+    "unknown key": r"^ +plinth:gateway\.prot: no such setting; known here: .*\bport\b",
     "mistyped value": r"error: plinth:gateway\.port: .*integer",
     "port of another program": rf"\b{GATEWAY_PORT}\b.*(in use|taken|holds)",
     "port of another stack": r"\b18000\b.*(in use|taken|holds)",
