@@ -109,9 +109,7 @@ def test_no_operation_is_left_pending(story: Story) -> None:
 
 
 @pytest.mark.usefixtures("story")
-@pytest.mark.parametrize(
-    "component", sorted({*COMPONENTS} - {"blackbox", "mail", "prometheus", "waf"})
-)
+@pytest.mark.parametrize("component", sorted({*COMPONENTS} - NOT_DECLARED))
 def test_a_component_has_one_container(stack: Stack, component: str) -> None:
     roles = [found.labels.get("plinth.role") for found in stack.containers(component)]
     assert len([role for role in roles if role != "files"]) == 1

@@ -7,6 +7,7 @@ conftest.py imports the fixtures that it offers.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import secrets
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 SUPERUSER = "postgres"
 READY_WITHIN_SECONDS = 60
+LAST_LINES = 2000
 DATABASE_FOLDER = "/database"  # in the image db-bootstrap
 LABELS = {"plinth.stack": "test"}
 
@@ -110,6 +112,32 @@ class PostgresServer:
     def log(self) -> str:
         """Return everything that the server has written so far."""
         return self.container.logs().decode(errors="replace")
+
+    async def log_between(self, start: str, end: str) -> str:
+        """Return the lines that the server wrote between two notes, once both are there.
+
+        The engine reads a log's last lines from its end: that takes as long at the end of a test
+        run, when the log is long, as at its beginning.
+
+        Raises:
+            AssertionError: The notes are not among the last lines.
+        """
+        for _ in range(200):
+            lines = self.container.logs(tail=LAST_LINES).decode(errors="replace").splitlines()
+            ends = [place for place, line in enumerate(lines) if end in line]
+            starts = [place for place, line in enumerate(lines) if start in line]
+            if starts and ends:
+                return "\n".join(lines[starts[-1] + 1 : ends[0]])
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"not among the last {LAST_LINES} lines of the log: {start}, {end}")
+
+    async def note(self) -> str:
+        """Have the server write a line of its own into its log; return what it says."""
+        text = f"note {secrets.token_hex(8)}"
+        connection = await self.connect()
+        await connection.execute(f"do $$ begin raise log '{text}'; end $$")
+        await connection.close()
+        return text
 
 
 async def fetch_as(

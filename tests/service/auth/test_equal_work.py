@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import bcrypt
@@ -98,15 +97,6 @@ def logged_service(
     asyncio.run(run("alter role auth_admin reset log_statement"))
 
 
-def written(server: PostgresServer) -> str:
-    """The server's log, once nothing is added to it any more."""
-    log, before = server.log(), ""
-    while log != before:
-        time.sleep(0.1)
-        log, before = server.log(), log
-    return log
-
-
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("path", "body"),
@@ -119,7 +109,7 @@ def written(server: PostgresServer) -> str:
     ],
     ids=["password", "recover", "otp", "resend", "code"],
 )
-def test_statements_before_the_answer_are_the_same(
+async def test_statements_before_the_answer_are_the_same(
     logged_service: AuthService,
     postgres_server: PostgresServer,
     path: str,
@@ -127,18 +117,19 @@ def test_statements_before_the_answer_are_the_same(
 ) -> None:
     known = logged_service.sign_up()["user"]["email"]
 
-    def statements(email: str) -> list[str]:
-        before = len(written(postgres_server))
+    async def statements(email: str) -> list[str]:
+        before = await postgres_server.note()
         logged_service.request("POST", path, body={**body, "email": email})
-        found = _STATEMENT.findall(written(postgres_server)[before:])
+        after = await postgres_server.note()
+        found = _STATEMENT.findall(await postgres_server.log_between(before, after))
         # A mail is written after the answer, in the first transaction.
         end = found.index("BEGIN;") if "BEGIN;" in found and path != "/verify" else len(found)
         # What a connection is given back with, before or after the answer.
         return [line for line in found[:end] if "pg_advisory_unlock_all" not in line]
 
-    statements(new_email())  # prepares the connection
-    unknown, of_known = statements(new_email()), statements(known)
+    await statements(new_email())  # prepares the connection
+    unknown, of_known = await statements(new_email()), await statements(known)
     if unknown != of_known:  # what the service does by itself, once, may have come between
-        unknown, of_known = statements(new_email()), statements(known)
+        unknown, of_known = await statements(new_email()), await statements(known)
     assert unknown
     assert of_known == unknown
