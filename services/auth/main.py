@@ -61,15 +61,16 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger()
 
+# Tried in this order: the ones that are asked most come first.
 ROUTERS = (
+    token.router,
+    user.router,
     public.router,
     signup.router,
     recovery.router,
     verify.router,
     authorize.router,
     callback.router,
-    token.router,
-    user.router,
     identities.router,
     reauthentication.router,
     factors.router,
