@@ -121,6 +121,16 @@ class Checkout:
         command = ("make", "--no-print-directory", f"STACK={stack}", "YES=1", *words)
         return self.run(*command, environment=environment)
 
+    def bring_up(self, stack: str) -> Run:
+        """Bring a new stack up with Pulumi alone.
+
+        `make up` previews first, under the policies: what is not about that need not wait for it.
+        """
+        created = f"pulumi stack init {stack} --no-select --non-interactive"
+        up = f"pulumi up --yes --skip-preview --non-interactive --suppress-outputs --stack {stack}"
+        variables = f'eval "$(python3 -m toolchain env --stack {stack})"'
+        return self.run("sh", "-c", f"{variables} && {created} && {up}")
+
     def discard(self, *stacks: str) -> None:
         """Remove everything of stacks from the engine, without a grace: the copy goes with them.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backup import age
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 Members = list[tuple[str, bytes]]
@@ -39,27 +38,26 @@ def write(path: Path, passphrase: str, members: Members) -> None:
             tar.addfile(entry, io.BytesIO(content))
 
 
-def items(path: Path, passphrase: str) -> dict[str, str]:
+def items(members: Members) -> dict[str, str]:
     """Text of each item by its folder, as far as it is text."""
     found: dict[str, str] = {}
-    for name, content in read(path, passphrase):
+    for name, content in members:
         folder = name.rpartition("/")[0]
         found[folder] = found.get(folder, "") + content.decode(errors="replace")
     return found
 
 
-def rewrite(path: Path, passphrase: str, change: Callable[[Any], Any]) -> None:
-    """Change the manifest."""
-    members = read(path, passphrase)
-    manifest = json.dumps(change(json.loads(members[0][1]))).encode()
-    write(path, passphrase, [(members[0][0], manifest), *members[1:]])
+def with_manifest(members: Members, **said: object) -> Members:
+    """The members with a manifest that says something else."""
+    (name, manifest), *rest = members
+    return [(name, json.dumps(json.loads(manifest) | said).encode()), *rest]
 
 
-def replace_rows(path: Path, passphrase: str, table: str, rows: int) -> None:
-    """Let the table of contents say another number of rows."""
-    members = read(path, passphrase)
-    contents = json.loads(members[-1][1])
+def with_rows(members: Members, table: str, rows: int) -> Members:
+    """The members with a table of contents that says another number of rows."""
+    *rest, (name, text) = members
+    contents = json.loads(text)
     for item in contents["items"]:
         if table in item["subject"].get("tables", {}):
             item["subject"]["tables"][table] = rows
-    write(path, passphrase, [*members[:-1], (members[-1][0], json.dumps(contents).encode())])
+    return [*rest, (name, json.dumps(contents).encode())]

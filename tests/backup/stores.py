@@ -33,9 +33,18 @@ MOST_TRIES = 5
 BIG = bytes(range(256)) * (20 * 1024 * 1024 // 256)
 SQL = (ROOT / "tests" / "backup" / "fill.sql").read_text(encoding="utf-8")
 OTHER_SQL = (ROOT / "tests" / "backup" / "fill_other.sql").read_text(encoding="utf-8")
-ROW_HASHES = (
-    "select count(*), md5(string_agg(row::text, '' order by row::text)) from only <table> as row"
+# A run of a job may be noted at any time.
+ROW_HASHES = r"""
+select format(
+  'select %L, count(*), md5(string_agg(row::text, %L order by row::text)) from only %I.%I as row',
+  format('%I.%I', schemaname, tablename), '', schemaname, tablename
 )
+from pg_tables
+where schemaname not in ('pg_catalog', 'information_schema')
+  and (schemaname, tablename) <> ('cron', 'job_run_details')
+\gexec
+"""
+"""A query for each table, run by psql: one start of it for a whole database."""
 Document = dict[str, Any]
 
 DOCUMENTS: list[Document] = [
@@ -122,19 +131,12 @@ class Stores:
 
     def rows(self) -> dict[str, str]:
         """Number and hash of the rows of each table, those of extensions included."""
+        script = 'printf "%s" "$2" | psql -XqAt -v ON_ERROR_STOP=1 -d "$1"'
         found: dict[str, str] = {}
         for database in self.databases():
-            listed = self.query(
-                "select format('%I.%I', schemaname, tablename) from pg_tables"
-                " where schemaname not in ('pg_catalog', 'information_schema')",
-                database,
-            )
-            for table in listed.splitlines():
-                # A run of a job may be noted at any time.
-                if table != "cron.job_run_details":
-                    found[f"{database} {table}"] = self.query(
-                        ROW_HASHES.replace("<table>", table), database
-                    )
+            for line in self.in_container(script, database, ROW_HASHES).splitlines():
+                table, _, number_and_hash = line.partition("|")
+                found[f"{database} {table}"] = number_and_hash
         return found
 
     def definitions(self) -> dict[str, str]:

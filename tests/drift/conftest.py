@@ -6,7 +6,7 @@ import docker
 import pytest
 
 from tests.drift.behind_pulumi import Engine
-from tests.drift.checkout import NAME, Checkout
+from tests.drift.checkout import NAME, SETTINGS, Checkout
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     with (copy.folder / "images" / "redis" / "Dockerfile").open("a") as dockerfile:
         dockerfile.write("# for tests/drift\n")
     try:
-        up = copy.up()
+        copy.configure(NAME, SETTINGS)
+        up = copy.bring_up(NAME)
         assert up.code == 0, up.printed
         yield copy
     finally:

@@ -50,9 +50,9 @@ class Checkout:
         """Where the copy is."""
         return self.copy.folder
 
-    def make(self, target: str) -> None:
-        """Run make on the stack; it must end well."""
-        ended = self.copy.make(NAME, target)
+    def bring_up(self) -> None:
+        """Bring the stack up."""
+        ended = self.copy.bring_up(NAME)
         assert ended.code == 0, ended.printed
 
     def report(self) -> Report:
@@ -94,7 +94,7 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """The copy; its stack is destroyed in the end."""
+    """The copy; its stack is removed in the end."""
     folder = tmp_path_factory.mktemp("checkout")
     copy = Checkout(checkouts.Checkout.copy(folder), docker.from_env())
     copy.configure()
@@ -103,16 +103,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         ended = copy.copy.run("git", *command)
         assert ended.code == 0, ended.printed
     yield copy
-    copy.copy.run("git", "checkout", ".")
-    copy.make("destroy")
-    assert copy.containers() == frozenset()
+    copy.copy.discard(NAME)
 
 
 @pytest.fixture(scope="module")
 def reports(checkout: Checkout) -> dict[str, Report]:
     """The report of every change, by its name."""
     found = {"first creation": checkout.report()}
-    checkout.make("up")
+    checkout.bring_up()
     found["no change"] = checkout.report()
 
     gateway = {**SETTINGS["gateway"], "rate_limits": False}

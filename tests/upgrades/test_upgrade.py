@@ -109,14 +109,13 @@ def filled(
     upgraded = Upgraded(checkout, *versions)
     upgraded.pin(upgraded.older)
     try:
-        run = upgraded.up()
+        run = checkout.bring_up(STACK)
         assert run.code == 0, run.printed
         upgraded.query(FILL)
         upgraded.rows = upgraded.query(EVERY_ROW)
         yield upgraded
     finally:
-        run = checkout.make(STACK, "destroy")
-        assert run.code == 0, run.printed
+        checkout.discard(STACK)
 
 
 @pytest.fixture(scope="module")
