@@ -103,7 +103,7 @@ def _refused_at_once() -> str:
             block('if ($server_protocol ~ "^HTTP/(0|1\\.0)")', "return 426;"),
             block(f'if ($request_method !~ "^({"|".join(METHODS)})$")', "return 405;"),
             "# What nginx and the gateway could take for different paths.",
-            block('if ($request_uri ~* "^[^?]*(\\\\\\\\|%5c|%2f)")', "return 400;"),
+            block('if ($request_uri ~* "^[^?]*(\\\\\\\\|#|%5c|%2f)")', "return 400;"),
         ]
     )
 

@@ -16,6 +16,7 @@ STREAMED_FILE = "streamed.conf"
 AUDIT_PIPE = "/tmp/audit"  # noqa: S108 - the container's own, in memory
 PROCESS_FILE = "/tmp/nginx.pid"  # noqa: S108 - as above
 
+BODY_FILE = "body.lua"
 _HERE = Path(__file__).parent
 
 EXCLUSION_FILES = ("platform.conf", "rest.conf", "auth.conf")
@@ -32,6 +33,7 @@ def fixed_files() -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
+        _HERE / BODY_FILE,
 def command(gateway_host: str, *, tls: bool = False) -> list[str]:
     """Command of the container.
 

@@ -8,6 +8,10 @@ from infra.gateway.settings import ClientLimits, Tls, Upstream
 
 DEFAULT_GATEWAY = Upstream(host="gateway", port=8000)
 
+SPARE_SECONDS = 5
+"""More than whoever stands behind has as a time limit, so that its answer is the one that a client
+gets."""
+
 
 class WafSettings(BaseModel):
     """Everything that the firewall's files depend on, besides the route table."""
