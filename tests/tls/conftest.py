@@ -32,9 +32,9 @@ class TlsStack:
     def folder(self) -> Path:
         return self.checkout.folder
 
-    def up(self, tls: dict[str, Any]) -> None:
-        """Bring it up with a certificate as configured."""
-        gateway = {"port": PORT, "public_url": self.url}
+    def up(self, tls: dict[str, Any], *, waf: bool = False) -> None:
+        """Bring it up with a certificate as configured, and a firewall where that is asked for."""
+        gateway = {"port": PORT, "public_url": self.url, "waf": waf}
         settings = {
             "environment": "test",
             "gateway": {**gateway, "tls": {**tls, "redirect_port": REDIRECT_PORT}},

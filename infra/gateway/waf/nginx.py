@@ -12,10 +12,11 @@ from infra.container import FILES_DIRECTORY
 from infra.gateway.routes import HEALTH_PATH, ROUTES, Route
 from infra.gateway.waf import inspection, runtime
 from infra.gateway.waf.blocks import block, choice, milliseconds
-from infra.gateway.waf.entry import INSPECTION, entry_server, redirect_server
+from infra.gateway.waf.entry import INSPECTION, entry_server
+from infra.gateway.waf.plain import redirect_server
 from infra.gateway.waf.rules import INSPECTED_BODY_BYTES
-
 from infra.gateway.waf.settings import SPARE_SECONDS
+
 if TYPE_CHECKING:
     from infra.gateway.waf.settings import WafSettings
 
@@ -53,9 +54,9 @@ def render(settings: WafSettings, routes: tuple[Route, ...] = ROUTES) -> str:
         ),
     )
     return f"""\
-load_module /usr/lib/nginx/modules/ngx_http_modsecurity_module.so;
 load_module /usr/lib/nginx/modules/ndk_http_module.so;
 load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+load_module /usr/lib/nginx/modules/ngx_http_modsecurity_module.so;
 load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;
 
 pid {runtime.PROCESS_FILE};
