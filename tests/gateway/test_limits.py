@@ -98,11 +98,11 @@ def test_body_within_the_limit(
 
 @pytest.mark.parametrize(
     "content",
-    [b"x" * 1025, b"x" * 100_000, iter([b"x" * 600, b"x" * 600])],
+    [b"x" * 1025, b"x" * 100_000, (b"x" * 600, b"x" * 600)],
     ids=["one byte more", "far more", "chunked"],
 )
 def test_body_beyond_the_limit(
-    client: httpx.Client, publishable: dict[str, str], content: bytes
+    client: httpx.Client, publishable: dict[str, str], content: bytes | tuple[bytes, ...]
 ) -> None:
     answer = client.post("/small/v1/", headers=publishable, content=content)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
