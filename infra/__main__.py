@@ -47,7 +47,7 @@ def declare(stack: str, settings: StackConfig) -> None:
         services.append(issuer)
     entry = [gateway.declare(context, certificate, issuer)]
     if settings.gateway.waf:
-        entry.append(firewall.declare(context, settings.gateway.waf, certificate, entry[0]))
+        entry.append(firewall.declare(context, settings.gateway.waf, certificate, issuer, entry[0]))
     components = [*data.components, *services, *entry]
     monitor = observability.declare(context, components)
     outputs.export(context, data, [*components, *monitor])

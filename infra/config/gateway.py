@@ -169,16 +169,10 @@ class Gateway(Section):
 
     @model_validator(mode="after")
     def _directory_is_led_to_its_proof(self) -> Self:
-        if not self.tls or not self.tls.acme:
-            return self
-        for takes_files_only, entry, otherwise in (
-            (self.waf is not None, "waf", "leave waf out"),
-            (self.engine == "kong", "engine kong", "engine: envoy"),
-        ):
-            if takes_files_only:
-                raise ValueError(
-                    f"tls.acme does not work with {entry}, which does not lead the directory to "
-                    "its proof; set tls.certificate_file and tls.key_file, or "
-                    f"{otherwise}"
-                )
+        # With a firewall in front it is the firewall that the directory comes to.
+        if self.tls and self.tls.acme and self.engine == "kong" and not self.waf:
+            raise ValueError(
+                "tls.acme does not work with engine kong, which does not lead the directory to its "
+                "proof; set tls.certificate_file and tls.key_file, waf: true, or engine: envoy"
+            )
         return self

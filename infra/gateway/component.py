@@ -103,7 +103,7 @@ def declare(
     """
     gateway = context.config.gateway
     if gateway.waf:
-        certificate = None
+        certificate = issuer = None
     ports = [] if gateway.waf else published_ports(gateway)
     rendered_from = context.keys.apply(lambda keys: settings(context.config, keys))
     if gateway.engine == kong.ENGINE:

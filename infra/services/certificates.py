@@ -21,14 +21,21 @@ if TYPE_CHECKING:
     from infra.context import Context
 
 PORT = 8080
+CHALLENGE_PATH = r"/\.well-known/acme-challenge/[A-Za-z0-9_-]+"
+"""What a directory asks for by plain HTTP, as a regular expression (RFC 8555, section 8.3). A token
+is base64url (section 8.1): no other segment, no escape, no query."""
+
 ISSUED_VOLUME = "certificates-issued"
-"""Short name of the volume that the gateway reads the certificate from. The account's key is in
-another one, which is the component's alone."""
+"""Short name of the volume that the certificate is read from by what shows it to clients: the
+gateway, or a firewall in front of it. The account's key is in another one, which is the component's
+alone."""
 
 ISSUED_DIRECTORY = f"{RENEWED_FILES_DIRECTORY}/current"
-"""Where in the gateway's container the newest certificate is."""
+"""Where in the reader's container the newest certificate is."""
 
-_GATEWAY_GROUP = 101
+READERS_GROUP = 101
+"""Group of whoever reads the certificate. The gateway's own."""
+
 _AUTHORITY_FILE = "authority.pem"
 
 
@@ -55,7 +62,7 @@ def environment(acme: Acme) -> dict[str, str]:
 def declare(context: Context, acme: Acme) -> ContainerService:
     """Declare the component.
 
-    It is healthy as soon as the gateway has something to show, self-signed at first: whether the
+    It is healthy as soon as clients have something to be shown, self-signed at first: whether the
     directory answers is not waited for.
     """
     external = acme.external_account
@@ -63,8 +70,8 @@ def declare(context: Context, acme: Acme) -> ContainerService:
         ContainerSpec(
             component="certificates",
             image=context.images.reference("certificates"),
-            # What it writes is for its group to read as well: the gateway's.
-            user=f"1000:{_GATEWAY_GROUP}",
+            # What it writes is for its group to read as well.
+            user=f"1000:{READERS_GROUP}",
             environment=environment(acme),
             secret_environment=(
                 {
@@ -76,7 +83,7 @@ def declare(context: Context, acme: Acme) -> ContainerService:
                 else {}
             ),
             files={_AUTHORITY_FILE: acme.ca_certificate} if acme.ca_certificate else {},
-            # Not among the services: it talks to a stranger, and only the gateway talks to it.
+            # Not among the services: it talks to a stranger, and only what ends TLS talks to it.
             networks=("edge",),
             volumes=[
                 DataVolume("certificates-account", "/data/account"),

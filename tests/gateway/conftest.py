@@ -1,8 +1,8 @@
 """A real Envoy with the rendered configuration, in front of a small echoing HTTP server.
 
 Envoy runs from the catalogue's image, or, where the environment variable PLINTH_ENVOY names an
-Envoy binary, as a process of the host. Where PLINTH_WAF is set, a firewall stands before every
-gateway, and the tests speak to that.
+Envoy binary, as a process of the host. Tests of what clients send run twice: they speak to the
+gateway, and to a firewall in front of it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -33,12 +34,15 @@ from infra.gateway.envoy.overload import MEMORY_MEBIBYTES
 from infra.gateway.routes import MEBIBYTE, ROUTES, Route
 from infra.gateway.settings import ApiKey, GatewaySettings, Upstream
 
-from .container import RunningContainer, run_docker, started
-from .firewall import in_front_of
+from .container import RunningContainer, address_of, run_docker, started
+from .firewall import DIFFERENCES, in_front_of
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+WITHOUT_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients of plain HTTP. On its own each would read the authorities' certificates anew, which
+takes longer than most of the tests."""
 
 ISSUER = "http://gateway.test/auth/v1"
 ORIGIN = "https://app.example.org"
@@ -222,6 +226,16 @@ class Gateway:
     port: int
     settings: GatewaySettings
     read_log: Callable[[], str]
+    behind_firewall: bool
+
+    def refusal(self, status: int | None, difference: str) -> int | None:
+        """Status of a refusal, or the firewall's own where it refuses in another way.
+
+        Args:
+            status: The gateway's.
+            difference: Name in `DIFFERENCES`.
+        """
+        return DIFFERENCES[difference].status if self.behind_firewall else status
 
     @property
     def url(self) -> str:
@@ -267,15 +281,16 @@ def start_gateway(
     tmp_path_factory: pytest.TempPathFactory,
     echo: EchoServer,
 ) -> Iterator[Callable[..., Gateway]]:
-    """Start a gateway with the given settings; all are stopped at the end of the session."""
+    """Start a gateway with the given settings, behind a firewall where that is asked for; all are
+    stopped at the end of the session."""
     stops: list[Callable[[], None]] = []
     binary = os.environ.get("PLINTH_ENVOY")
-    with_firewall = bool(os.environ.get("PLINTH_WAF"))
 
     def start(
         *,
         hosts: Sequence[tuple[str, str]] = (),
         upstreams: Mapping[str, Upstream] = {},
+        firewall: bool = False,
         **changes: Any,
     ) -> Gateway:
         folder = tmp_path_factory.mktemp("gateway") / "files"
@@ -298,7 +313,7 @@ def start_gateway(
             **changes,
         }
         settings = GatewaySettings(
-            **{**fields, "trusted_proxies": fields["trusted_proxies"] + with_firewall}
+            **{**fields, "trusted_proxies": fields["trusted_proxies"] + firewall}
         )
         (folder / runtime.CONFIGURATION_FILE).write_text(render(settings, TEST_ROUTES))
         shutil.copy(Path(runtime.__file__).with_name(runtime.START_FILE), folder)
@@ -307,28 +322,42 @@ def start_gateway(
         else:
             image = request.getfixturevalue("gateway_image")
             running = start_container(image, folder, settings, hosts)
-        if with_firewall:
-            stops.append(running.stop)
-            running = in_front_of(running, tmp_path_factory.mktemp("firewall"), fields, TEST_ROUTES)
         stops.append(running.stop)
+        if firewall:
+            address = (
+                Upstream(host="host.docker.internal", port=settings.listen_port)
+                if binary
+                else Upstream(host=address_of(running), port=settings.listen_port)
+            )
+            files = tmp_path_factory.mktemp("firewall")
+            running = in_front_of(running, address, files, fields, TEST_ROUTES)
+            stops.append(running.stop)
         wait_until_it_answers(running.port, running.read_log)
-        return Gateway(running.port, settings, running.read_log)
+        return Gateway(running.port, settings, running.read_log, firewall)
 
     yield start
     for stop in stops:
         stop()
 
 
+@pytest.fixture(scope="session", params=[False, True], ids=["alone", "behind a firewall"])
+def firewall(request: pytest.FixtureRequest) -> bool:
+    """Whether clients speak to a firewall in front of the gateway."""
+    stands: bool = request.param
+    return stands
+
+
 @pytest.fixture(scope="session")
-def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
+def gateway(start_gateway: Callable[..., Gateway], firewall: bool) -> Gateway:  # noqa: FBT001 - a fixture
     """Behind one trusted proxy, legacy keys on."""
-    return start_gateway()
+    return start_gateway(firewall=firewall)
 
 
 @pytest.fixture(scope="session")
-def strict_gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
+def strict_gateway(start_gateway: Callable[..., Gateway], firewall: bool) -> Gateway:  # noqa: FBT001 - a fixture
     """Facing clients directly, legacy keys off."""
     return start_gateway(
+        firewall=firewall,
         trusted_proxies=0,
         api_keys=default_settings()["api_keys"][:2],
         jwks=keys.key_set([SIGNING_KEY.public_jwk()]),
@@ -337,13 +366,13 @@ def strict_gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
 
 @pytest.fixture
 def client(gateway: Gateway) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=gateway.url, timeout=10) as http:
+    with httpx.Client(base_url=gateway.url, verify=WITHOUT_TLS, timeout=10) as http:
         yield http
 
 
 @pytest.fixture
 def strict_client(strict_gateway: Gateway) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=strict_gateway.url, timeout=10) as http:
+    with httpx.Client(base_url=strict_gateway.url, verify=WITHOUT_TLS, timeout=10) as http:
         yield http
 
 
@@ -364,6 +393,12 @@ def send_raw(gateway: Gateway) -> Callable[[bytes], bytes]:
             return read_answer(connection)
 
     return send
+
+
+def status_of(answer: bytes) -> int | None:
+    """Status of an answer; None where the connection was closed without a status."""
+    match = re.match(rb"HTTP/1\.[01] ([1-5][0-9]{2}) ?[^\r\n]*\r\n", answer)
+    return int(match[1]) if match else None
 
 
 def read_answer(connection: socket.socket) -> bytes:
@@ -490,7 +525,7 @@ def wait_until_it_answers(
     for _ in range(150):
         try:
             url = f"{scheme}://127.0.0.1:{port}/health/live"
-            if httpx.get(url, verify=trust or True).is_success:
+            if httpx.get(url, verify=trust or WITHOUT_TLS).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.1)

@@ -48,3 +48,9 @@ def started(container: str, port: int) -> RunningContainer:
 def address_of(container: RunningContainer) -> str:
     """A container's address in the engine's own network."""
     return run_docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container.identifier)
+
+
+def engine_address() -> str:
+    """The host's address in the engine's own network."""
+    gateway = "{{(index .IPAM.Config 0).Gateway}}"
+    return run_docker("network", "inspect", "--format", gateway, "bridge")

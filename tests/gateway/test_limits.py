@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from .conftest import status_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -96,11 +98,11 @@ def test_body_within_the_limit(
 
 @pytest.mark.parametrize(
     "content",
-    [b"x" * 1025, b"x" * 100_000, iter([b"x" * 600, b"x" * 600])],
+    [b"x" * 1025, b"x" * 100_000, (b"x" * 600, b"x" * 600)],
     ids=["one byte more", "far more", "chunked"],
 )
 def test_body_beyond_the_limit(
-    client: httpx.Client, publishable: dict[str, str], content: bytes
+    client: httpx.Client, publishable: dict[str, str], content: bytes | tuple[bytes, ...]
 ) -> None:
     answer = client.post("/small/v1/", headers=publishable, content=content)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
@@ -161,18 +163,29 @@ def test_unreadable_request_ends_cleanly(
         "/auth/v1/admin/?x",
         "/auth/v1/admin/.",
         "/auth/v1/x/../admin/.",
-        "/auth/v1\\admin/users",
-        "/auth/v1/x\\..\\admin/users",
         "http://gateway/auth/v1/admin/users",
         "http://gateway//auth/v1/x/%2e%2e/admin/users",
         "http://elsewhere.example/auth/v1/admin/users",
-        "http://user:password@gateway/auth/v1/admin/users",
     ],
 )
 def test_spelling_of_a_guarded_path_does_not_matter(
     send_raw: Callable[[bytes], bytes], gateway: Gateway, path: str
 ) -> None:
-    assert _status(send_raw, gateway, path) == "403"
+    assert _status(send_raw, gateway, path) == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "difference"),
+    [
+        ("/auth/v1\\admin/users", "backslash"),
+        ("/auth/v1/x\\..\\admin/users", "backslash"),
+        ("http://user:password@gateway/auth/v1/admin/users", "user in the address"),
+    ],
+)
+def test_unusual_spelling_of_a_guarded_path_does_not_pass(
+    send_raw: Callable[[bytes], bytes], gateway: Gateway, path: str, difference: str
+) -> None:
+    assert _status(send_raw, gateway, path) == gateway.refusal(403, difference)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +205,7 @@ def test_spelling_of_a_guarded_path_does_not_matter(
 def test_path_with_a_character_that_servers_read_differently_is_refused(
     send_raw: Callable[[bytes], bytes], gateway: Gateway, path: str
 ) -> None:
-    assert _status(send_raw, gateway, path) == "400"
+    assert _status(send_raw, gateway, path) == 400
 
 
 @pytest.mark.parametrize(
@@ -243,7 +256,7 @@ def test_health_needs_no_key(client: httpx.Client) -> None:
     assert client.get("/health/live").json() == {"status": "ok"}
 
 
-def _status(send_raw: Callable[[bytes], bytes], gateway: Gateway, path: str) -> str:
+def _status(send_raw: Callable[[bytes], bytes], gateway: Gateway, path: str) -> int | None:
     key = gateway.key("publishable")
     request = f"GET {path} HTTP/1.1\r\nHost: gateway\r\napikey: {key}\r\n\r\n"
-    return send_raw(request.encode()).split(b" ", 2)[1].decode()
+    return status_of(send_raw(request.encode()))

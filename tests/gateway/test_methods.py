@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from .conftest import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,15 +64,27 @@ def test_refusal_of_a_method_says_which_there_are(client: httpx.Client) -> None:
     assert "PATCH" in client.request("TRACE", "/rest/v1/todos").headers["allow"].split(", ")
 
 
-@pytest.mark.parametrize(
-    "request_line", [b"CONNECT rest:3000", b"get /rest/v1/todos", b"EVIL /rest/v1/todos"]
-)
-def test_tunnel_and_unknown_method_end_cleanly(
-    send_raw: Callable[[bytes], bytes], gateway: Gateway, request_line: bytes
+@pytest.fixture
+def refused_request_line(
+    send_raw: Callable[[bytes], bytes], gateway: Gateway
+) -> Callable[..., Any]:
+    """Send a request that starts with the given words; the status of the answer."""
+    rest = f" HTTP/1.1\r\nHost: g\r\napikey: {gateway.key('publishable')}\r\n\r\n".encode()
+    return lambda words: status_of(send_raw(words + rest))
+
+
+@pytest.mark.parametrize("words", [b"CONNECT rest:3000", b"get /rest/v1/todos"])
+def test_tunnel_and_unreadable_method_end_cleanly(
+    refused_request_line: Callable[..., Any], words: bytes
 ) -> None:
-    key = gateway.key("publishable").encode()
-    answer = send_raw(request_line + b" HTTP/1.1\r\nHost: g\r\napikey: " + key + b"\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert refused_request_line(words) == 400
+
+
+def test_unknown_method_ends_cleanly(
+    refused_request_line: Callable[..., Any], gateway: Gateway
+) -> None:
+    status = refused_request_line(b"EVIL /rest/v1/todos")
+    assert status == gateway.refusal(400, "unknown method")
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "h3", "websocket, h2c"])

@@ -13,7 +13,7 @@ import pytest
 from infra.gateway.envoy import overload
 from infra.gateway.settings import ClientLimits
 
-from .conftest import read_answer
+from .conftest import read_answer, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,8 @@ PAUSE = 3
 
 
 @pytest.fixture(scope="module")
-def impatient_gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
-    return start_gateway(client_limits=LIMITS)
+def impatient_gateway(start_gateway: Callable[..., Gateway], firewall: bool) -> Gateway:  # noqa: FBT001 - a fixture
+    return start_gateway(client_limits=LIMITS, firewall=firewall)
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def _post(gateway: Gateway, path: str) -> bytes:
     ).encode()
 
 
-def test_headers_a_byte_at_a_time(connection: socket.socket) -> None:
+def test_headers_a_byte_at_a_time(connection: socket.socket, impatient_gateway: Gateway) -> None:
     answer = _trickle(connection, b"GET /rest/v1/todos HTTP/1.1\r\nX-Slow: " + b"x" * 500)
-    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert status_of(answer) == impatient_gateway.refusal(408, "slow head")
 
 
 def test_body_a_byte_at_a_time(connection: socket.socket, impatient_gateway: Gateway) -> None:

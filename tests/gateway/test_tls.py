@@ -21,9 +21,9 @@ from infra.gateway.envoy.tls import secret_file
 from infra.gateway.settings import METRICS_PORT, GatewaySettings, Tls, Upstream
 from tests.certificates import self_signed
 
+from .challenges import CHALLENGE, OTHER_REQUESTS, TOKEN, raw_redirect
 from .conftest import (
     default_settings,
-    read_answer,
     start_container,
     wait_until_it_answers,
 )
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from .container import RunningContainer
 
 pytestmark = pytest.mark.engine
-
-CHALLENGE = "/.well-known/acme-challenge"
 
 
 @dataclass(frozen=True)
@@ -125,14 +123,6 @@ def _redirect(gateway: TlsGateway, method: str, path: str, host: str) -> httpx.R
     return httpx.request(method, url, headers={"Host": host})
 
 
-def raw_redirect(gateway: TlsGateway, request_line: str) -> str:
-    """Send a request line as it is to the listener for plain HTTP; the head of the answer."""
-    request = f"{request_line}\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
-    with socket.create_connection((gateway.address, 8001), timeout=10) as connection:
-        connection.sendall(request.encode())
-        return read_answer(connection).decode()
-
-
 def test_answer_by_http2(tls_client: httpx.Client) -> None:
     answer = tls_client.get("/health/live")
     assert (answer.status_code, answer.http_version) == (200, "HTTP/2")
@@ -215,7 +205,7 @@ def test_days_that_the_certificate_is_valid_are_told(tls_gateway: TlsGateway) ->
     "path", ["//evil.example/", "/%0d%0aSet-Cookie:%20a=b", "/a%2f..%2fb?c=/d"]
 )
 def test_redirect_keeps_the_path_as_it_is(tls_gateway: TlsGateway, path: str) -> None:
-    answer = raw_redirect(tls_gateway, f"GET {path} HTTP/1.1")
+    answer = raw_redirect(tls_gateway.address, f"GET {path} HTTP/1.1")
     assert f"\r\nlocation: https://localhost:8443{path}\r\n" in answer
 
 
@@ -226,7 +216,9 @@ def test_redirect_keeps_the_path_as_it_is(tls_gateway: TlsGateway, path: str) ->
 def test_redirect_leads_to_no_host_of_the_request_line(
     tls_gateway: TlsGateway, request_line: str
 ) -> None:
-    assert "\r\nlocation: https://localhost:8443/" in raw_redirect(tls_gateway, request_line)
+    assert "\r\nlocation: https://localhost:8443/" in raw_redirect(
+        tls_gateway.address, request_line
+    )
 
 
 def test_redirect_does_not_ask_for_strict_transport(tls_gateway: TlsGateway) -> None:
@@ -238,38 +230,17 @@ def test_redirect_does_not_ask_for_strict_transport(tls_gateway: TlsGateway) -> 
 def test_challenge_of_a_directory_reaches_the_component(
     tls_gateway: TlsGateway, echo: EchoServer
 ) -> None:
-    path = f"{CHALLENGE}/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+    path = f"{CHALLENGE}/{TOKEN}"
     answer = _redirect(tls_gateway, "GET", path, "localhost")
     assert (answer.status_code, echo.seen[-1]) == (200, path)
 
 
-@pytest.mark.parametrize(
-    "request_line",
-    [
-        "GET /health/ready HTTP/1.1",
-        "GET /metrics HTTP/1.1",
-        f"GET {CHALLENGE} HTTP/1.1",
-        f"GET {CHALLENGE}/ HTTP/1.1",
-        f"GET {CHALLENGE}/../../metrics HTTP/1.1",
-        f"GET {CHALLENGE}/../../metrics/aaaaaaaaaaaaaaaa HTTP/1.1",
-        f"GET {CHALLENGE}/aaaaaaaaaaaaaaaa/../../../metrics HTTP/1.1",
-        f"GET {CHALLENGE}/..%2f..%2fmetricsaaaaaaa HTTP/1.1",
-        f"GET {CHALLENGE}/%2e%2e/%2e%2e/metrics HTTP/1.1",
-        f"GET {CHALLENGE}/aaaaaaaaaaaaaaaa%00 HTTP/1.1",
-        f"GET {CHALLENGE}/aaaaaaaaaaaaaaaa;a=b HTTP/1.1",
-        f"GET {CHALLENGE}//aaaaaaaaaaaaaaaa HTTP/1.1",
-        f"GET /{CHALLENGE}/aaaaaaaaaaaaaaaa HTTP/1.1",
-        f"GET {CHALLENGE.upper()}/aaaaaaaaaaaaaaaa HTTP/1.1",
-        f"GET {CHALLENGE}/..\\..\\metrics\\aaaaaaaa HTTP/1.1",
-        f"POST {CHALLENGE}/aaaaaaaaaaaaaaaa HTTP/1.1",
-        f"DELETE {CHALLENGE}/aaaaaaaaaaaaaaaa HTTP/1.1",
-    ],
-)
+@pytest.mark.parametrize("request_line", OTHER_REQUESTS)
 def test_nothing_but_a_challenge_reaches_the_component(
     tls_gateway: TlsGateway, echo: EchoServer, request_line: str
 ) -> None:
     before = len(echo.seen)
-    status = raw_redirect(tls_gateway, request_line).split(" ")[1]
+    status = raw_redirect(tls_gateway.address, request_line).split(" ")[1]
     assert (status in {"308", "400"}, len(echo.seen)) == (True, before)
 
 
@@ -277,7 +248,7 @@ def test_challenges_are_no_path_of_the_public_listener(
     tls_client: httpx.Client, echo: EchoServer
 ) -> None:
     before = len(echo.seen)
-    answer = tls_client.get(f"{CHALLENGE}/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0")
+    answer = tls_client.get(f"{CHALLENGE}/{TOKEN}")
     assert (answer.status_code, len(echo.seen)) == (404, before)
 
 

@@ -33,14 +33,15 @@ class TlsStack:
     def folder(self) -> Path:
         return self.checkout.folder
 
-    def up(self, tls: dict[str, Any]) -> None:
-        """Bring it up with a certificate as configured."""
+    def up(self, tls: dict[str, Any], *, waf: bool = False) -> None:
+        """Bring it up with a certificate as configured, and a firewall where that is asked for."""
         file = self.folder / f"Pulumi.{NAME}.yaml"
         content = yaml.safe_load(file.read_text())
         content["config"]["plinth:gateway"] = {
             "port": PORT,
             "public_url": self.url,
             "tls": {**tls, "redirect_port": REDIRECT_PORT},
+            "waf": waf,
         }
         file.write_text(yaml.safe_dump(content))
         run = self.checkout.make(NAME, "up")

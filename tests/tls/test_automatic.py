@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import ssl
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import docker
 import httpx
 import pytest
-from cryptography import x509
 
 from tests.acme.server import acme_server
+from tests.gateway.container import engine_address
 
-from .conftest import PORT, REDIRECT_PORT
+from .conftest import REDIRECT_PORT
+from .shown import issuer, shown, wait_for_another
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from .conftest import TlsStack
 
 pytestmark = pytest.mark.engine
@@ -43,25 +44,10 @@ class Automatic:
     """What the component reported of the time when the directory did not answer."""
 
 
-def _shown() -> x509.Certificate:
-    pem = ssl.get_server_certificate(("127.0.0.1", PORT), timeout=10)
-    return x509.load_pem_x509_certificate(pem.encode())
-
-
-def _wait_for_another(before: x509.Certificate) -> x509.Certificate:
-    for _ in range(600):
-        if (shown := _shown()) != before:
-            return shown
-        time.sleep(0.1)
-    return pytest.fail("the gateway still shows the certificate that it had")
-
-
 @pytest.fixture(scope="module")
 def automatic(tls_stack: TlsStack, tmp_path_factory: pytest.TempPathFactory) -> Automatic:
-    engine: Any = docker.from_env()
-    bridge = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
     folder = tmp_path_factory.mktemp("directory")
-    with acme_server(folder, http_port=REDIRECT_PORT, host=bridge) as directory:
+    with acme_server(folder, http_port=REDIRECT_PORT, host=engine_address()) as directory:
         acme = {
             "directory_url": directory.directory_url,
             "ca_certificate": directory.authority,
@@ -70,9 +56,9 @@ def automatic(tls_stack: TlsStack, tmp_path_factory: pytest.TempPathFactory) -> 
         }
         tls_stack.up({"acme": acme})
         gateway = tls_stack.container("gateway").id
-        at_first = _shown()
+        at_first = shown()
         directory.start()
-        issued = _wait_for_another(at_first)
+        issued = wait_for_another(at_first)
         lines = tls_stack.container("certificates").logs().decode().splitlines()
         trust = ssl.create_default_context(cadata=directory.root())
         patient = httpx.Limits(keepalive_expiry=None)
@@ -80,7 +66,7 @@ def automatic(tls_stack: TlsStack, tmp_path_factory: pytest.TempPathFactory) -> 
             newly_connected = client.get("/health/live")
             directory.renew_now(_leaf(tls_stack))
             tls_stack.container("certificates").restart()  # or about a day of patience
-            renewed = _wait_for_another(issued)
+            renewed = wait_for_another(issued)
             open_connection = client.get("/health/live")
         last = tls_stack.container("gateway")
         return Automatic(
@@ -102,12 +88,8 @@ def _leaf(stack: TlsStack) -> str:
     return output.decode()
 
 
-def _issuer(certificate: x509.Certificate) -> str:
-    return certificate.issuer.rfc4514_string()
-
-
 def test_gateway_starts_while_the_directory_does_not_answer(automatic: Automatic) -> None:
-    assert _issuer(automatic.at_first) == "CN=Plinth\\, not issued yet"
+    assert issuer(automatic.at_first) == "CN=Plinth\\, not issued yet"
 
 
 def test_component_says_why_there_is_no_certificate(automatic: Automatic) -> None:
@@ -115,7 +97,7 @@ def test_component_says_why_there_is_no_certificate(automatic: Automatic) -> Non
 
 
 def test_certificate_of_the_directory_takes_its_place(automatic: Automatic) -> None:
-    assert _issuer(automatic.issued).startswith("CN=Pebble Intermediate CA")
+    assert issuer(automatic.issued).startswith("CN=Pebble Intermediate CA")
 
 
 def test_clients_accept_it(automatic: Automatic) -> None:

@@ -1,7 +1,4 @@
-"""The way in for an ACME directory: to the answers of its challenges, and to nothing else.
-
-It asks by plain HTTP, for `/.well-known/acme-challenge/<token>` (RFC 8555, section 8.3).
-"""
+"""The way in for an ACME directory: to the answers of its challenges, and to nothing else."""
 
 from __future__ import annotations
 
@@ -9,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from infra.gateway.envoy.xds import Json, socket_address, typed
 from infra.gateway.settings import Upstream
-from infra.services.certificates import PORT
+from infra.services.certificates import CHALLENGE_PATH, PORT
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings
 
 COMPONENT = "certificates"
-_CHALLENGE_PATH = r"/\.well-known/acme-challenge/[A-Za-z0-9_-]+"
-"""A token is base64url (RFC 8555, section 8.1): no other segment, no escape, no query."""
 
 _TIMEOUT = "5s"
 _CONCURRENCY = 16
@@ -26,7 +21,7 @@ def challenge_route() -> Json:
     """Envoy `Route` of the listener for plain HTTP."""
     return {
         "match": {
-            "safe_regex": {"regex": _CHALLENGE_PATH},
+            "safe_regex": {"regex": CHALLENGE_PATH},
             "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
         },
         "route": {"cluster": COMPONENT, "timeout": _TIMEOUT},

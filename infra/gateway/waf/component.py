@@ -12,6 +12,7 @@ from infra.gateway.waf import runtime
 from infra.gateway.waf.nginx import render
 from infra.gateway.waf.rules import render_rules
 from infra.gateway.waf.settings import WafSettings
+from infra.services import certificates
 from infra.watch import TcpProbe
 
 if TYPE_CHECKING:
@@ -54,14 +55,20 @@ def _most_requests_per_minute(config: StackConfig) -> int | None:
 
 
 def declare(
-    context: Context, waf: Waf, certificate: Certificate | None, gateway: ContainerService
+    context: Context,
+    waf: Waf,
+    certificate: Certificate | None,
+    issuer: ContainerService | None,
+    gateway: ContainerService,
 ) -> ContainerService:
     """Declare the firewall. It publishes what the gateway would publish without it.
 
     Args:
         context: The environment.
         waf: How strict it is.
-        certificate: What it shows clients; None for plain HTTP.
+        certificate: What it shows clients, where that comes from files.
+        issuer: The component that obtains it, where a directory issues it. Without either it
+            speaks plain HTTP.
         gateway: What it passes requests on to.
     """
     chosen = settings(context.config, waf)
@@ -69,14 +76,15 @@ def declare(
         ContainerSpec(
             component="waf",
             image=context.images.reference("waf"),
-            user="33:33",
-            command=runtime.command(GATEWAY.host, tls=certificate is not None),
+            user=f"33:{certificates.READERS_GROUP if issuer else 33}",
+            command=runtime.command(GATEWAY.host, chosen.tls),
             files={
                 runtime.CONFIGURATION_FILE: render(chosen),
                 runtime.RULES_FILE: render_rules(chosen),
                 **runtime.fixed_files(),
             },
             renewed_files=certificate.files if certificate else {},
+            renewed_volume=issuer.volumes[certificates.ISSUED_VOLUME].name if issuer else None,
             networks=("edge",),
             ports=gateway_component.published_ports(context.config.gateway),
             health=HealthCheck(context.images.health_check("waf"), interval_seconds=2),
@@ -86,5 +94,6 @@ def declare(
             stop_grace_seconds=STOP_GRACE_SECONDS,
         ),
         context.site,
-        after=[gateway],
+        # There is a certificate when the issuer is healthy, self-signed at first.
+        after=[gateway, *([issuer] if issuer else [])],
     )

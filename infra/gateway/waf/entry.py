@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.container import RENEWED_FILES_DIRECTORY
 from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.routes import HEALTH_PATH, METHODS
 from infra.gateway.tls import CIPHERS_OF_TLS_1_2
-from infra.gateway.waf.blocks import block, choice, milliseconds
+from infra.gateway.waf import runtime
+from infra.gateway.waf.blocks import block, choice
 from infra.gateway.waf.refusals import error_pages, refusal_locations
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _REQUESTS_AT_ONCE = 512
 """From one address. A body that is sent a byte at a time counts for as long as it takes."""
 
 _HTTP2_STREAMS = 100
-_HTTPS_PORT = 443
 
 
 def entry_server(settings: WafSettings) -> str:
@@ -43,7 +42,7 @@ def entry_server(settings: WafSettings) -> str:
                 f"listen {settings.listen_port}{tls} default_server backlog=4096;",
                 "http2 on;",
                 f"http2_max_concurrent_streams {_HTTP2_STREAMS};",
-                _tls_settings() if settings.tls else "",
+                _tls_settings(settings.tls) if settings.tls else "",
                 error_pages(),
                 REQUEST_HEADERS,
                 _forwarded_headers(settings),
@@ -103,7 +102,7 @@ def _refused_at_once() -> str:
             block('if ($server_protocol ~ "^HTTP/(0|1\\.0)")', "return 426;"),
             block(f'if ($request_method !~ "^({"|".join(METHODS)})$")', "return 405;"),
             "# What nginx and the gateway could take for different paths.",
-            block('if ($request_uri ~* "^[^?]*(\\\\\\\\|%5c|%2f)")', "return 400;"),
+            block('if ($request_uri ~* "^[^?]*(\\\\\\\\|#|%5c|%2f)")', "return 400;"),
         ]
     )
 
@@ -141,31 +140,14 @@ proxy_set_header X-Forwarded-Port "";
 proxy_set_header X-Forwarded-Prefix "";"""
 
 
-def _tls_settings() -> str:
+def _tls_settings(tls: Tls) -> str:
+    directory = runtime.certificate_directory(tls)
     return f"""\
-ssl_certificate {RENEWED_FILES_DIRECTORY}/{CHAIN_FILE};
-ssl_certificate_key {RENEWED_FILES_DIRECTORY}/{KEY_FILE};
+ssl_certificate {directory}/{CHAIN_FILE};
+ssl_certificate_key {directory}/{KEY_FILE};
 ssl_protocols TLSv1.2 TLSv1.3;
 ssl_ciphers {":".join(CIPHERS_OF_TLS_1_2)};
 ssl_prefer_server_ciphers off;
 ssl_session_cache shared:sessions:10m;
 ssl_session_timeout 1h;
 ssl_session_tickets off;"""
-
-
-def redirect_server(settings: WafSettings, tls: Tls) -> str:
-    """The server that sends every plain HTTP request to the public URL."""
-    port = "" if tls.public_port == _HTTPS_PORT else f":{tls.public_port}"
-    return "\n".join(
-        [
-            "# A request line may name another host; nothing but a path is taken from it.",
-            choice("$request_uri", "$plinth_target", ("default", "/"), ('"~^/"', "$request_uri")),
-            block(
-                "server",
-                f"listen {settings.redirect_port} default_server;",
-                f"keepalive_timeout {milliseconds(settings.client_limits.header_seconds)};",
-                "# Not the client's host: it could name any. The method stays what it is.",
-                f"return 308 https://{tls.public_host}{port}$plinth_target;",
-            ),
-        ]
-    )

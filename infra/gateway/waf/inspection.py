@@ -3,18 +3,30 @@
 The module keeps nothing of a request for which nginx goes to a page of errors: what it found would
 be written down nowhere. So such a page has the same request inspected once more, and that time what
 is found is written down and not refused.
+
+It takes a body in before the gateway has seen the head, so what the gateway would do meanwhile is
+done here by `body.lua`: it ends a body that takes too long, and has one that comes without a key
+refused before it has arrived.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from infra.container import FILES_DIRECTORY
-from infra.gateway.routes import HEALTH_PATH, Route
+from infra.gateway.routes import HEALTH_PATH, Access, Route
 from infra.gateway.waf import runtime
-from infra.gateway.waf.blocks import block, milliseconds
+from infra.gateway.waf.blocks import block, choice, milliseconds
 from infra.gateway.waf.entry import NO_TIMEOUT, REQUEST_HEADERS
-from infra.gateway.waf.refusals import BLOCKED, answer, error_pages, refusal_locations
+from infra.gateway.waf.refusals import (
+    BLOCKED,
+    TOO_SLOW,
+    answer,
+    error_pages,
+    refusal_locations,
+)
+from infra.gateway.waf.settings import SPARE_SECONDS
 
 if TYPE_CHECKING:
     from infra.gateway.waf.settings import WafSettings
@@ -25,8 +37,9 @@ _HEAD_INSPECTION = "/-/inspected"
 _BLOCKED = "@blocked"
 _BLOCKED_UPLOAD = "@blocked_upload"
 _BLOCKED_HEAD = "@blocked_head"
-_SPARE_SECONDS = 5
-"""More than the gateway's own time limit, so that its answer is the one that a client gets."""
+_WITHOUT_KEY = "@without_key"
+_PLAIN_SEGMENTS = "(?:/[A-Za-z0-9_-]+)*/?"
+"""Of a path that nginx and the gateway cannot read in two ways."""
 
 
 def inspection_servers(settings: WafSettings, routes: tuple[Route, ...]) -> str:
@@ -34,6 +47,7 @@ def inspection_servers(settings: WafSettings, routes: tuple[Route, ...]) -> str:
     header_seconds = milliseconds(settings.client_limits.header_seconds)
     return "\n".join(
         [
+            _without_key(routes),
             block(
                 "server",
                 f"listen {SOCKET} default_server backlog=4096;",
@@ -47,10 +61,11 @@ def inspection_servers(settings: WafSettings, routes: tuple[Route, ...]) -> str:
                 *(_locations(route, settings) for route in routes),
                 block(
                     "location /",
-                    "modsecurity on;",
+                    _inspected_body(settings.client_limits.body_seconds),
                     f"proxy_read_timeout {header_seconds};",
                     "proxy_pass http://gateway;",
                 ),
+                block(f"location {_WITHOUT_KEY}", _head_alone(), "proxy_pass http://gateway;"),
                 block(
                     f"location {_BLOCKED}",
                     "modsecurity on;",
@@ -84,8 +99,10 @@ def _location(match: str, route: Route, settings: WafSettings) -> str:
     return block(
         f"location {match}",
         f"client_max_body_size {route.body_limit_bytes};",
-        _streamed_body(route, settings) if route.streams_body else "modsecurity on;",
-        f"proxy_read_timeout {milliseconds(route.timeout_seconds + _SPARE_SECONDS)};"
+        _streamed_body(route, settings)
+        if route.streams_body
+        else _inspected_body(settings.client_limits.arrival_seconds(route)),
+        f"proxy_read_timeout {milliseconds(route.timeout_seconds + SPARE_SECONDS)};"
         if route.timeout_seconds
         else _endless_answer(),
         "proxy_pass http://gateway;",
@@ -101,14 +118,55 @@ send_timeout {NO_TIMEOUT};
 proxy_buffering off;"""
 
 
-def _streamed_body(route: Route, settings: WafSettings) -> str:
-    longest = settings.client_limits.arrival_seconds(route) + route.timeout_seconds
+def _without_key(routes: tuple[Route, ...]) -> str:
+    """Which requests the gateway refuses whatever their body is, because they bring no key.
+
+    Of those whose path is written plainly: what might be read in another way is inspected.
+    """
+    paths = [
+        (f'"~^{re.escape(route.prefix + rule.path)}(?:[/?]|$)"', "0")
+        for route in routes
+        for rule in route.rules
+        if rule.access is Access.PUBLIC
+    ]
+    paths += [
+        (f'"~^{re.escape(route.prefix)}{_PLAIN_SEGMENTS}(?:\\?|$)"', "1")
+        for route in routes
+        if route.access is not Access.PUBLIC
+    ]
+    return "\n".join(
+        [
+            choice("$request_uri", "$plinth_key_needed", ("default", "0"), *paths),
+            choice(
+                '"$plinth_key_needed:$http_apikey:$http_authorization:$args"',
+                "$plinth_without_key",
+                ("default", "0"),
+                ('"~*^1:::(?!.*(?:apikey|%))"', "1"),
+            ),
+        ]
+    )
+
+
+def _inspected_body(seconds: float) -> str:
+    return f"""\
+modsecurity on;
+set $plinth_body_seconds {seconds};
+set $plinth_too_slow {TOO_SLOW.path};
+rewrite_by_lua_file {FILES_DIRECTORY}/{runtime.BODY_FILE};"""
+
+
+def _head_alone() -> str:
     return f"""\
 # ModSecurity would take the body in whole: a subrequest shows it the head alone.
 auth_request {_HEAD_INSPECTION};
 {error_pages(_BLOCKED_UPLOAD)}
-proxy_request_buffering off;
-client_body_timeout {milliseconds(settings.client_limits.silence_seconds)};
+proxy_request_buffering off;"""
+
+
+def _streamed_body(route: Route, settings: WafSettings) -> str:
+    longest = settings.client_limits.arrival_seconds(route) + route.timeout_seconds
+    return f"""\
+{_head_alone()}
 proxy_send_timeout {milliseconds(longest)};"""
 
 

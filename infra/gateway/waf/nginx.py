@@ -12,8 +12,10 @@ from infra.container import FILES_DIRECTORY
 from infra.gateway.routes import HEALTH_PATH, ROUTES, Route
 from infra.gateway.waf import inspection, runtime
 from infra.gateway.waf.blocks import block, choice, milliseconds
-from infra.gateway.waf.entry import INSPECTION, entry_server, redirect_server
+from infra.gateway.waf.entry import INSPECTION, entry_server
+from infra.gateway.waf.plain import redirect_server
 from infra.gateway.waf.rules import INSPECTED_BODY_BYTES
+from infra.gateway.waf.settings import SPARE_SECONDS
 
 if TYPE_CHECKING:
     from infra.gateway.waf.settings import WafSettings
@@ -41,7 +43,7 @@ def render(settings: WafSettings, routes: tuple[Route, ...] = ROUTES) -> str:
         "http",
         _general(),
         _known_by(settings),
-        _limits(settings),
+        _limits(settings, routes),
         _log(),
         _next(settings),
         entry_server(settings),
@@ -52,6 +54,8 @@ def render(settings: WafSettings, routes: tuple[Route, ...] = ROUTES) -> str:
         ),
     )
     return f"""\
+load_module /usr/lib/nginx/modules/ndk_http_module.so;
+load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
 load_module /usr/lib/nginx/modules/ngx_http_modsecurity_module.so;
 load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;
 
@@ -127,15 +131,15 @@ def _known_by(settings: WafSettings) -> str:
     )
 
 
-def _limits(settings: WafSettings) -> str:
+def _limits(settings: WafSettings, routes: tuple[Route, ...]) -> str:
     limits = settings.client_limits
-    patience = milliseconds(limits.header_seconds)
+    arrival = max([limits.silence_seconds, *(limits.arrival_seconds(route) for route in routes)])
     return f"""\
-client_header_timeout {patience};
+client_header_timeout {milliseconds(limits.header_seconds)};
 client_header_buffer_size 4k;
 large_client_header_buffers 4 {_HEADER_BYTES};
-# Between two parts of a body.
-client_body_timeout {patience};
+# Between two parts of a body. Others end it sooner, and answer.
+client_body_timeout {milliseconds(arrival + SPARE_SECONDS)};
 client_max_body_size {INSPECTED_BODY_BYTES};
 # In memory, never in a file.
 client_body_buffer_size {INSPECTED_BODY_BYTES};

@@ -50,12 +50,13 @@ class Refusal:
 
 
 BLOCKED = Refusal("blocked", (403,), 403, "blocked")
+TOO_SLOW = Refusal("too_slow", (408,), 408, "request_timeout")
 
 OTHERS = (
     Refusal("unreadable", (400, 411, 421, 495, 496, 497, 501), 400, "bad_request"),
     Refusal("no_such_path", (404,), 404, "not_found"),
     Refusal("no_such_method", (405,), 405, "method_not_allowed"),
-    Refusal("too_slow", (408,), 408, "request_timeout"),
+    TOO_SLOW,
     Refusal("body_too_large", (413,), 413, "payload_too_large"),
     Refusal("old_protocol", (426, 505), 426, "bad_request"),
     Refusal("too_many", (429,), 429, "rate_limited"),

@@ -5,8 +5,14 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from infra.gateway.settings import ClientLimits, Tls, Upstream
+from infra.services.certificates import PORT
 
 DEFAULT_GATEWAY = Upstream(host="gateway", port=8000)
+DEFAULT_CERTIFICATES = Upstream(host="certificates", port=PORT)
+
+SPARE_SECONDS = 5
+"""More than whoever stands behind has as a time limit, so that its answer is the one that a client
+gets."""
 
 
 class WafSettings(BaseModel):
@@ -24,6 +30,9 @@ class WafSettings(BaseModel):
     gateway: Upstream = DEFAULT_GATEWAY
     tls: Tls | None = None
     """None for plain HTTP. The certificate is in the files that `runtime` names."""
+
+    certificates: Upstream = DEFAULT_CERTIFICATES
+    """Where an ACME directory finds its proof, with `tls.challenges`."""
 
     secure: bool = False
     """Whether clients come by HTTPS, to the firewall or to a proxy in front of it."""

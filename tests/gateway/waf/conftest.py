@@ -10,7 +10,7 @@ import pytest
 
 from infra.gateway.settings import Upstream
 from infra.gateway.waf.settings import WafSettings
-from tests.gateway.conftest import ORIGIN, TEST_ROUTES, read_answer
+from tests.gateway.conftest import ORIGIN, TEST_ROUTES, WITHOUT_TLS, read_answer
 from tests.gateway.firewall import start_firewall
 
 if TYPE_CHECKING:
@@ -50,7 +50,13 @@ def firewall(start: Callable[..., RunningContainer]) -> RunningContainer:
 
 @pytest.fixture
 def client(firewall: RunningContainer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{firewall.port}", timeout=20) as http:
+    # A body that comes without any key is refused by the gateway, and not inspected.
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{firewall.port}",
+        headers={"apikey": "a key"},
+        verify=WITHOUT_TLS,
+        timeout=20,
+    ) as http:
         yield http
 
 

@@ -18,8 +18,9 @@ from infra.gateway.certificates import CHAIN_FILE, KEY_FILE
 from infra.gateway.settings import Tls, Upstream
 from infra.gateway.waf.settings import WafSettings
 from tests.certificates import self_signed
+from tests.gateway.challenges import CHALLENGE, OTHER_REQUESTS, TOKEN, raw_redirect
 from tests.gateway.conftest import TEST_ROUTES
-from tests.gateway.container import address_of
+from tests.gateway.container import address_of, engine_address
 from tests.gateway.firewall import start_firewall
 
 if TYPE_CHECKING:
@@ -64,20 +65,23 @@ class TlsFirewall:
 def tls_firewall(
     tmp_path_factory: pytest.TempPathFactory, echo: EchoServer
 ) -> Iterator[TlsFirewall]:
-    renewed = tmp_path_factory.mktemp("renewed")
-    renewed.chmod(0o755)
+    mounted = tmp_path_factory.mktemp("renewed")
+    mounted.chmod(0o755)
+    renewed = mounted / "current"
+    renewed.mkdir(mode=0o755)
     chain, key = self_signed("first")
     for name, content in ((CHAIN_FILE, chain), (KEY_FILE, key)):
         (renewed / name).write_text(content)
         (renewed / name).chmod(0o644)
     settings = WafSettings(
         gateway=Upstream(host="host.docker.internal", port=echo.server_address[1]),
-        tls=Tls(public_host="localhost", public_port=8443),
+        tls=Tls(public_host="localhost", public_port=8443, challenges=True),
+        certificates=Upstream(host=engine_address(), port=echo.server_address[1]),
         secure=True,
     )
     trust = ssl.create_default_context(cadata=chain)
     folder = tmp_path_factory.mktemp("firewall")
-    running = start_firewall(folder, settings, TEST_ROUTES, renewed, trust)
+    running = start_firewall(folder, settings, TEST_ROUTES, mounted, trust)
     yield TlsFirewall(running, renewed, trust)
     running.stop()
 
@@ -131,10 +135,25 @@ def test_plain_http_is_sent_to_https(tls_firewall: TlsFirewall, path: str) -> No
 
 
 def test_redirect_takes_no_host_from_the_request_line(tls_firewall: TlsFirewall) -> None:
-    with socket.create_connection((address_of(tls_firewall.running), 8001), timeout=10) as plain:
-        plain.sendall(b"GET a.evil.example://x HTTP/1.1\r\nHost: g\r\n\r\n")
-        answer = plain.recv(4096)
-    assert b"evil" not in answer
+    line = "GET a.evil.example://x HTTP/1.1"
+    assert "evil" not in raw_redirect(address_of(tls_firewall.running), line)
+
+
+def test_challenge_of_a_directory_reaches_the_component(
+    tls_firewall: TlsFirewall, echo: EchoServer
+) -> None:
+    path = f"{CHALLENGE}/{TOKEN}"
+    answer = httpx.get(f"http://{address_of(tls_firewall.running)}:8001{path}")
+    assert (answer.status_code, echo.seen[-1]) == (200, path)
+
+
+@pytest.mark.parametrize("request_line", OTHER_REQUESTS)
+def test_nothing_but_a_challenge_reaches_the_component(
+    tls_firewall: TlsFirewall, echo: EchoServer, request_line: str
+) -> None:
+    before = len(echo.seen)
+    answer = raw_redirect(address_of(tls_firewall.running), request_line)
+    assert (answer.split(" ")[1] in {"308", "400"}, len(echo.seen)) == (True, before)
 
 
 def _wait_for(firewall: TlsFirewall, subject: str) -> str:

@@ -423,12 +423,13 @@ ACME = {
 }
 
 
-def issued_by_a_directory(**changes: Any) -> Recorder:
+def issued_by_a_directory(*, waf: bool = False, **changes: Any) -> Recorder:
     """The program of a stack whose certificate a directory issues."""
     gateway = {
         "port": 8443,
         "public_url": "https://api.example.com",
         "tls": {"redirect_port": 8080, "acme": ACME | changes},
+        "waf": waf,
     }
     return run_program("dev", {**DEVELOPMENT, "plinth:gateway": gateway}, ["plinth:gateway"])
 
@@ -528,6 +529,28 @@ def test_a_firewall_reaches_nothing_but_the_gateway(
 ) -> None:
     networks = [network["name"] for network in with_firewall["waf"]["networksAdvanced"]]
     assert networks == ["plinth-dev-edge"]
+
+
+@pytest.fixture(scope="module")
+def with_directory_and_firewall() -> Recorder:
+    return issued_by_a_directory(waf=True)
+
+
+def test_a_firewall_reads_what_was_issued_and_the_gateway_does_not(
+    with_directory_and_firewall: Recorder,
+) -> None:
+    read = mounts(with_directory_and_firewall, "waf")["/run/plinth/renewed"]
+    gateways = mounts(with_directory_and_firewall, "gateway")
+    assert (read, "/run/plinth/renewed" in gateways) == (
+        ("plinth-dev-certificates-issued", True),
+        False,
+    )
+
+
+def test_a_firewalls_group_may_read_the_certificate(with_directory_and_firewall: Recorder) -> None:
+    containers = with_directory_and_firewall.resources[CONTAINER]
+    groups = [containers[name]["user"].split(":")[1] for name in ("certificates", "waf")]
+    assert groups[0] == groups[1]
 
 
 @pytest.mark.parametrize(("waf", "trusted"), [(False, 2), (True, 3)])

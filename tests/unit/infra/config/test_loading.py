@@ -131,7 +131,6 @@ def test_production_is_backed_up_before_an_upgrade_unless_told_otherwise(
             "gateway.tls.acme: terms_agreed is not true; read the directory's terms of service",
         ),
         (with_acme_and(engine="kong"), "gateway: tls.acme does not work with engine kong, which"),
-        (with_acme_and(waf=True), "gateway: tls.acme does not work with waf, which does not lead"),
         (
             with_acme(domains=["www.example.com"]),
             "gateway.tls.acme.domains: api.example.com is not among them, the host of gateway.pub",
@@ -379,6 +378,12 @@ def test_the_providers_of_gotrue_are_those_that_auth_lists() -> None:
 
 def test_providers_that_need_no_url_are_those_that_auth_finds() -> None:
     assert set(PROVIDERS_WITH_KNOWN_URL) == set(provider_settings.DEFAULT_URLS)
+
+
+@pytest.mark.parametrize("engine", ["envoy", "kong"])
+def test_a_firewall_leads_a_directory_to_its_proof_whatever_stands_behind(engine: str) -> None:
+    parsed = parse(PRODUCTION | with_acme_and(engine=engine, waf=True))
+    assert parsed.acme
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,80 @@ def test_plain_http_has_no_redirect() -> None:
 
 
 @pytest.mark.parametrize(
+    ("challenges", "folder"),
+    [(False, "/run/plinth/renewed"), (True, "/run/plinth/renewed/current")],
+)
+def test_certificate_is_read_and_followed_where_it_is_renewed(
+    *, challenges: bool, folder: str
+) -> None:
+    tls = Tls(public_host="api.example.com", public_port=443, challenges=challenges)
+    read = f"ssl_certificate {folder}/chain.pem;" in render(WafSettings(tls=tls))
+    assert (read, runtime.command("gateway", tls)[-1]) == (True, folder)
+
+
+def test_nothing_is_passed_on_by_plain_http_where_no_directory_asks() -> None:
+    assert "acme-challenge" not in render(TLS)
+
+
+def _without_key(request: str) -> bool:
+    """Whether a request is taken for one without a key.
+
+    Args:
+        request: What nginx puts together: whether its path needs a key, the header `apikey`, the
+            header `Authorization` and the query, with colons between them.
+    """
+    pattern = re.search(r'"~\*(.*)" 1;', render(DEFAULT))
+    assert pattern
+    return re.search(pattern[1], request, re.IGNORECASE) is not None
+
+
+def _needs_key(target: str) -> bool:
+    """Whether a path is taken for one that needs a key."""
+    written = render(DEFAULT).partition("$plinth_key_needed {")[2].partition("}")[0]
+    rows = re.findall(r'"~(.*)" ([01]);', written)
+    return next((value == "1" for pattern, value in rows if re.search(pattern, target)), False)
+
+
+@pytest.mark.parametrize(
+    ("target", "needed"),
+    [
+        ("/rest/v1/todos", True),
+        ("/rest/v1", True),
+        ("/auth/v1/token?grant_type=password", True),
+        ("/auth/v1/verifyx", True),
+        ("/auth/v1/verify", False),
+        ("/auth/v1/verify/", False),
+        ("/auth/v1/verify?x", False),
+        ("/auth/v1//verify", False),
+        ("/rest/v1/../../auth/v1/verify", False),
+        ("/auth/v1/%76erify", False),
+        ("/auth/v1\\verify", False),
+        ("http://host/rest/v1/todos", False),
+        ("/nowhere", False),
+    ],
+)
+def test_key_is_asked_for_where_nobody_can_read_another_path(target: str, *, needed: bool) -> None:
+    assert _needs_key(target) is needed
+
+
+@pytest.mark.parametrize(
+    ("request_", "without"),
+    [
+        ("1:::", True),
+        ("1:::select=id", True),
+        ("0:::", False),
+        ("1:a-key::", False),
+        ("1::Bearer a-key:", False),
+        ("1:::apikey=a-key", False),
+        ("1:::a=b&APIKEY=a-key", False),
+        ("1:::%61pikey=a-key", False),
+    ],
+)
+def test_request_is_without_key_where_it_can_hold_none(request_: str, *, without: bool) -> None:
+    assert _without_key(request_) is without
+
+
+@pytest.mark.parametrize(
     ("port", "address"),
     [(443, "https://api.example.com$"), (8443, "https://api.example.com:8443$")],
 )
