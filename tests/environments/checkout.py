@@ -11,6 +11,7 @@ import docker
 import yaml
 
 from tests import checkout
+from tests.checkout import NOWHERE, SECRET_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,18 +30,7 @@ PRODUCTION: dict[str, Any] = {
     "auth": {"signup": False},
     "database": {"extensions": ["pgcrypto"]},
 }
-ELSEWHERE: dict[str, dict[str, Any]] = {
-    "mongo": {"host": "mongo.example.com", "user": "plinth"},
-    "object_store": {
-        "endpoint": "https://s3.example.com",
-        "bucket": "files",
-        "access_key_id": "plinth",
-    },
-}
-"""Stores that no service uses yet: nothing needs to listen there."""
-
 MOVED = ("postgres", "redis")
-SECRET_NAMES = {"object_store": "secret_access_key"}
 
 
 def error(run: Run) -> str:
@@ -118,7 +108,8 @@ def partly_elsewhere(secret: str) -> dict[str, dict[str, Any]]:
     """Only the stores elsewhere that nothing uses yet."""
     return {
         name: {**place, SECRET_NAMES.get(name, "password"): secret}
-        for name, place in ELSEWHERE.items()
+        for name, place in NOWHERE.items()
+        if name not in MOVED
     }
 
 

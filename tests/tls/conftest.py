@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 import pytest
+import yaml
 
 from tests.checkout import Checkout
 
@@ -34,13 +35,14 @@ class TlsStack:
 
     def up(self, tls: dict[str, Any]) -> None:
         """Bring it up with a certificate as configured."""
-        gateway = {"port": PORT, "public_url": self.url}
-        settings = {
-            "environment": "test",
-            "gateway": {**gateway, "tls": {**tls, "redirect_port": REDIRECT_PORT}},
-            "auth": {"autoconfirm": True},
+        file = self.folder / f"Pulumi.{NAME}.yaml"
+        content = yaml.safe_load(file.read_text())
+        content["config"]["plinth:gateway"] = {
+            "port": PORT,
+            "public_url": self.url,
+            "tls": {**tls, "redirect_port": REDIRECT_PORT},
         }
-        self.checkout.configure(NAME, settings)
+        file.write_text(yaml.safe_dump(content))
         run = self.checkout.make(NAME, "up")
         assert run.code == 0, run.printed
 
@@ -55,5 +57,7 @@ class TlsStack:
 @pytest.fixture(scope="session")
 def tls_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsStack]:
     checkout = Checkout.copy(tmp_path_factory.mktemp("checkout"))
+    checkout.configure(NAME, {"environment": "test", "auth": {"autoconfirm": True}})
+    checkout.leave_out(NAME, "mongo", "redis", "object_store")
     yield TlsStack(checkout)
     checkout.make(NAME, "destroy")
