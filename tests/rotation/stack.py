@@ -102,7 +102,8 @@ class Stack:
         started = self.copy.start("make", "--no-print-directory", f"STACK={NAME}", "up")
         while started.poll() is None and not events.times(action, component):
             time.sleep(0.02)
-        for process in reversed(_descendants(started.pid)):
+        # Make first, or it would see what it started die and end by itself.
+        for process in _descendants(started.pid):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         output, errors = started.communicate(timeout=60)

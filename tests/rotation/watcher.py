@@ -12,7 +12,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 REFRESH_PAUSE_SECONDS = 0.25
 KINDS = ("rest", "refresh", "keys")
 
