@@ -2,6 +2,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ def engine() -> docker.DockerClient:
     return docker.from_env()
 
 
-@pytest.fixture
-def name(engine: docker.DockerClient) -> Iterator[str]:
-    """A name of its own; what carries it or starts with it is removed after the test."""
+@contextmanager
+def name_of_its_own(engine: docker.DockerClient) -> Iterator[str]:
+    """A name; what carries it or starts with it is removed afterwards."""
     name = f"plinth-test-{secrets.token_hex(4)}"
     yield name
     for container in engine.containers.list(all=True, filters={"name": name}):
@@ -41,6 +42,13 @@ def name(engine: docker.DockerClient) -> Iterator[str]:
         for tag in image.tags:
             if tag.startswith(name):
                 engine.images.remove(tag, force=True)
+
+
+@pytest.fixture
+def name(engine: docker.DockerClient) -> Iterator[str]:
+    """A name of a test's own; what carries it or starts with it is removed after the test."""
+    with name_of_its_own(engine) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,17 @@
 """What the stand-in writes into the state beside what the official provider wrote for the same."""
 
 import json
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import docker
 import pytest
 
+from airgap.docker_provider.provider import docker_provider
 from airgap.provider.values import Secret, Value, Values, reveal_all
-from tests.airgap.plugin import Plugin, State
+from tests.airgap.docker_provider.conftest import name_of_its_own
+from tests.airgap.plugin import Plugin, State, plugged_in
 
 pytestmark = pytest.mark.engine
 
@@ -75,11 +79,28 @@ def renamed(value: Value, name: str, image: str) -> Value:
     return REPLACED.get(value, value) if value not in IMAGES else image
 
 
-@pytest.fixture
-def recreate(plugin: Plugin, official_state: dict[str, Any], name: str, busybox: str) -> Any:
-    """Creates a resource from the inputs that the official provider had for one of its own."""
+@pytest.fixture(scope="module")
+def plugin() -> Iterator[Plugin]:
+    with plugged_in(docker_provider()) as plugin:
+        yield plugin
 
-    def create(of: str, **changed: Value) -> tuple[State, Values, Values]:
+
+@pytest.fixture(scope="module")
+def name(engine: docker.DockerClient) -> Iterator[str]:
+    """One name for all tests of this file: they look at resources and change none."""
+    with name_of_its_own(engine) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def recreate(plugin: Plugin, official_state: dict[str, Any], name: str, busybox: str) -> Any:
+    """Creates a resource from the inputs that the official provider had for one of its own.
+
+    Each is created once, whoever asks for it.
+    """
+
+    @cache
+    def create(of: str, entrypoint: str | None = None) -> tuple[State, Values, Values]:
         recorded = official_state[of]
         inputs = renamed(official(recorded["inputs"]), name, busybox)
         outputs = renamed(official(recorded["outputs"]), name, busybox)
@@ -87,6 +108,7 @@ def recreate(plugin: Plugin, official_state: dict[str, Any], name: str, busybox:
         assert isinstance(outputs, dict)
         given = written(inputs)
         assert isinstance(given, dict)
+        changed: Values = {"entrypoints": [entrypoint]} if entrypoint else {}
         return plugin.create(recorded["type"], {**given, **changed}), inputs, outputs
 
     return create
@@ -126,13 +148,13 @@ def test_outputs_are_the_official_ones(recreate: Any, of: str) -> None:
     assert comparable(state.outputs) == comparable(outputs)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def full(recreate: Any) -> tuple[State, Values, Values]:
     """The official container with nearly every input set, on its networks and volumes."""
     for needed in ("volume", "files", "data", "edge"):
         recreate(needed)
     # The official one runs `/usr/bin/env sleep 3000`; the test image has it elsewhere.
-    outcome: tuple[State, Values, Values] = recreate("full", entrypoints=["/bin/env"])
+    outcome: tuple[State, Values, Values] = recreate("full", entrypoint="/bin/env")
     return outcome
 
 
