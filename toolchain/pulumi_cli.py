@@ -295,6 +295,19 @@ def _write(launcher: Path, module: str) -> None:
     temporary.replace(launcher)
 
 
+def _keep_no_automatic_log() -> None:
+    """Keep Pulumi from writing down everything that it does, below `PULUMI_HOME/logs`.
+
+    It has no setting for that (3.259; `pkg/logging`), and the writing takes two fifths of its own
+    processor time. Until it knows how to encrypt it writes in clear, where `make scan` does not
+    look. It goes on without a log where it cannot make the folder: a file takes its place.
+    """
+    logs = paths.make_private(paths.PULUMI_HOME) / "logs"
+    if logs.is_dir():
+        shutil.rmtree(logs)
+    logs.touch()
+
+
 def place(cli: Cli, versions: Mapping[str, str]) -> None:
     """Put the CLI into `.plinth/bin` and the stand-in plugins where it looks for them."""
     paths.make_private(paths.BINARIES)
@@ -307,6 +320,7 @@ def place(cli: Cli, versions: Mapping[str, str]) -> None:
         for name, version in versions.items():
             folder = paths.PULUMI_HOME / "plugins" / f"resource-{name}-v{version}"
             _write(folder / f"pulumi-resource-{name}", f"airgap.{name}_provider")
+        _keep_no_automatic_log()
     # A link by name would make the CLI look for its language plugin in the cache instead.
     link = paths.BINARIES / "pulumi"
     if (

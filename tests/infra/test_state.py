@@ -5,7 +5,7 @@ import pytest
 from scan import places
 from scan.known import Secret, secrets_of
 from scan.search import Place, find, texts
-from tests.running_stack import COMPONENTS, NAME, RunningStack, pulumi, run
+from tests.running_stack import COMPONENTS, NAME, ROOT, RunningStack, pulumi, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.stack]
 
@@ -98,3 +98,9 @@ def test_the_passphrase_file_is_the_owners_alone(stack: RunningStack) -> None:
     assert stack.outputs
     printed = run("sh", "-c", 'stat -c %a "${PULUMI_CONFIG_PASSPHRASE_FILE:?}"')
     assert printed.strip() == "600"
+
+
+def test_pulumi_writes_no_log_of_its_own(stack: RunningStack) -> None:
+    assert stack.outputs
+    logs = ROOT / ".plinth" / "pulumi" / "logs"
+    assert not logs.is_dir()

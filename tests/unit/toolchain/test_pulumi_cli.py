@@ -213,6 +213,14 @@ def test_an_official_cli_removes_the_stand_in_language_host(checkout: Path, buil
     assert [entry.name for entry in (checkout / ".plinth" / "bin").iterdir()] == ["pulumi"]
 
 
+def test_pulumi_finds_no_folder_for_automatic_logs(checkout: Path, built: Path) -> None:
+    logs = checkout / ".plinth" / "pulumi" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "an-earlier-run.log").write_text("what it did", encoding="utf-8")
+    pulumi_cli.place(stand_in(built), {})
+    assert logs.read_bytes() == b""
+
+
 def test_placing_twice_changes_nothing(checkout: Path, built: Path) -> None:
     cli = stand_in(built)
     pulumi_cli.place(cli, {})
