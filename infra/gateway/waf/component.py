@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infra.gateway.certificates import Certificate
 
 MEMORY_MEBIBYTES = 512
-"""Two processes with the rules take 45 MiB, and for a while twice as much when a certificate has
+"""Two processes with the rules take 55 MiB, and for a while twice as much when a certificate has
 been renewed; the rest is for connections and bodies of up to 1 MiB."""
 
 GATEWAY = Upstream(host="gateway", port=gateway_component.PORT)

@@ -73,6 +73,24 @@ def test_attack_in_the_head_of_an_upload_is_refused(client: httpx.Client) -> Non
 
 
 @pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/rest/v1/todos", 200),  # here no gateway stands behind, which would say 401
+        ("/rest/v1/todos?x=1+UNION+ALL+SELECT+a,1+FROM+CreditCardTable", 403),
+        ("/auth/v1/verify", 403),
+        ("/auth/v1//verify", 403),
+        ("/rest/v1/todos?x=%61pikey", 403),
+    ],
+    ids=["refused by its head", "attack in the head", "public", "as if public", "unsure"],
+)
+def test_body_without_a_key_is_not_inspected_where_the_gateway_needs_one(
+    firewall_raw: Callable[[str, str, bytes], int], target: str, status: int
+) -> None:
+    body = b'{"title": "<script>alert(1)</script>"}'
+    assert firewall_raw("POST", target, body) == status
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/auth/v1/../../rest/v1/todos",
