@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolchain import containers, engine_events, failure, image_changes, paths
+from toolchain import containers, engine_events, failure, host_ports, image_changes, paths
 from toolchain.errors import InterruptedRunError, ToolchainError
 from toolchain.processes import capture, last_lines, run_in_foreground
 
@@ -262,7 +262,8 @@ def up(stack: Stack, before_upgrade: Callable[[Sequence[str]], int] | None = Non
     at the end of a run, and a violation that ends a preview leaves everything untouched. It
     refreshes: what was stopped or removed outside is started again. A one-shot that failed is
     removed before, so that it runs again even where none of its inputs changed: what it fell over
-    may have been mended in the database.
+    may have been mended in the database. So is what goes for good and holds a port of the host that
+    another container is started on.
 
     Args:
         stack: The stack.
@@ -286,6 +287,10 @@ def up(stack: Stack, before_upgrade: Callable[[Sequence[str]], int] | None = Non
         code = before_upgrade([change.component for change in upgraded])
         if code != 0:
             return code
+    going = host_ports.handed_over(events)
+    for container in containers.of_stack(stack.name) if going else ():
+        if container.name in going:
+            containers.stop_and_remove(container)
     try:
         update(stack)
     except ToolchainError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -34,6 +34,8 @@ class BehindFirewall:
     """To a client that trusts the directory alone."""
     attack: httpx.Response
     redirect: httpx.Response
+    without: httpx.Response
+    """Once the firewall was taken out."""
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +57,16 @@ def behind_firewall(
         issued = wait_for_another(at_first)
         trust = ssl.create_default_context(cadata=directory.root())
         with httpx.Client(base_url=tls_stack.url, verify=trust) as client:
-            return BehindFirewall(
-                issued=issued,
-                containers=(firewall, tls_stack.container("waf").id),
-                answer=client.get("/health/live"),
-                attack=client.get("/rest/v1/todos", params={"q": "<script>alert(1)</script>"}),
-                redirect=httpx.get(f"{tls_stack.plain_url}/rest/v1/todos"),
-            )
+            seen: dict[str, Any] = {
+                "containers": (firewall, tls_stack.container("waf").id),
+                "answer": client.get("/health/live"),
+                "attack": client.get("/rest/v1/todos", params={"q": "<script>alert(1)</script>"}),
+                "redirect": httpx.get(f"{tls_stack.plain_url}/rest/v1/todos"),
+            }
+        # The gateway takes the ports that the firewall leaves.
+        tls_stack.up({"acme": acme})
+        with httpx.Client(base_url=tls_stack.url, verify=trust) as client:
+            return BehindFirewall(issued, **seen, without=client.get("/health/live"))
 
 
 def test_certificate_of_the_directory_takes_the_place_of_another(
@@ -86,3 +91,7 @@ def test_requests_are_inspected(behind_firewall: BehindFirewall) -> None:
 def test_plain_http_is_sent_to_https(behind_firewall: BehindFirewall, tls_stack: TlsStack) -> None:
     location = f"{tls_stack.url}/rest/v1/todos"
     assert behind_firewall.redirect.headers["location"] == location
+
+
+def test_taken_out_the_gateway_answers_in_its_place(behind_firewall: BehindFirewall) -> None:
+    assert behind_firewall.without.status_code == 200
