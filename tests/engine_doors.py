@@ -130,6 +130,8 @@ class TlsDoor:
     port: int
     certificates: Path
     """Folder with ca.pem, cert.pem and key.pem."""
+    clients: list[str]
+    """Whom the certificates of those who came in name, in order."""
 
     @property
     def address(self) -> str:
@@ -174,10 +176,17 @@ def tls_door(folder: Path, authority: Authority) -> Iterator[TlsDoor]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority.certificate)
     context.load_cert_chain(folder / "server.pem")
     context.verify_mode = ssl.CERT_REQUIRED
+    clients: list[str] = []
+
+    async def let_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        certificate = writer.get_extra_info("peercert")
+        clients.append(str(dict(certificate["subjectAltName"])["DNS"]))
+        await _forward(reader, writer)
+
     with _event_loop() as loop:
-        server = _run(loop, asyncio.start_server(_forward, HOST, 0, ssl=context))
+        server = _run(loop, asyncio.start_server(let_in, HOST, 0, ssl=context))
         port = server.sockets[0].getsockname()[1]
-        yield TlsDoor(port, write_certificates(folder / "client", authority, authority))
+        yield TlsDoor(port, write_certificates(folder / "client", authority, authority), clients)
         loop.call_soon_threadsafe(server.close)
 
 

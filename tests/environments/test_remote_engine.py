@@ -1,6 +1,6 @@
 """The commands on a stack whose engine is behind SSH or TLS: this machine's, through a door.
 
-The whole stack of these tests was brought up, changed and looked at over SSH.
+The whole stack of these tests was brought up over SSH and changed over TLS.
 """
 
 import contextlib
@@ -11,19 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import engine_doors
-from tests.certificates import Authority
 from tests.engine_doors import SshDoor, TlsDoor
 from tests.environments.checkout import NAME, Checkout, components, error
 from tests.environments.conftest import Story
 
 pytestmark = [pytest.mark.engine, pytest.mark.cli]
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsDoor]:
-    with engine_doors.tls_door(tmp_path_factory.mktemp("tls"), Authority.create()) as door:
-        yield door
 
 
 @contextlib.contextmanager
@@ -38,6 +30,11 @@ def test_a_stack_comes_up_over_ssh(story: Story, ssh: SshDoor) -> None:
     assert story.moved.code == 0
     assert ssh.connections
     assert "gateway" in components(NAME)
+
+
+def test_a_stack_is_changed_over_tls(story: Story) -> None:
+    assert story.moved.code == 0
+    assert story.connections_over_tls > 10
 
 
 def test_no_ssh_outlives_its_command(story: Story, ssh: SshDoor) -> None:
@@ -57,11 +54,10 @@ def running_commands() -> list[list[str]]:
 
 @pytest.mark.parametrize("door", ["ssh", "tls"])
 def test_containers_are_listed(
-    checkout: Checkout, story: Story, ssh: SshDoor, tls: TlsDoor, door: str
+    checkout: Checkout, story: Story, doors: dict[str, dict[str, str]], door: str
 ) -> None:
     assert story.moved.code == 0
-    settings = {"ssh": ssh.settings(), "tls": tls.settings()}[door]
-    with engine_of(checkout, settings):
+    with engine_of(checkout, doors[door]):
         assert "gateway" in checkout.make(NAME, "ps").output
 
 
