@@ -69,10 +69,16 @@ class ImageLock(_Strict):
 def own_images(config: StackConfig) -> list[str]:
     """Names of the images that a stack runs and that this repository builds, sorted."""
     optional = {
+        "auth": config.auth.engine == "plinth",
         "blackbox": config.observability.enabled,
         "certificates": config.acme is not None,
+        "gateway": config.gateway.engine == "envoy",
         "mail": config.mail.enabled,
+        "mongo": config.mongo.external is None,
+        "object-store": config.object_store.external is None,
+        "postgres": config.database.external is None,
         "prometheus": config.observability.enabled,
+        "redis": config.redis.external is None,
         "waf": config.gateway.waf is not None,
     }
     return sorted(

@@ -18,6 +18,7 @@ from tests.unit.infra.locks import (
     naming,
     written,
 )
+from tests.unit.infra.test_external_stores import EXTERNAL
 
 Content = dict[str, Any]
 Change = Callable[[Content], Any]
@@ -164,9 +165,26 @@ def test_the_text_ends_with_a_newline() -> None:
             {"gateway": {"waf": True}},
             "auth db-bootstrap envoy ferretdb postgres postgrest redis versitygw waf",
         ),
+        (
+            {name: {"external": place} for name, place in EXTERNAL.items()},
+            "auth db-bootstrap envoy postgrest",
+        ),
+        (
+            {"gateway": {"engine": "kong"}, "auth": {"autoconfirm": True, "engine": "gotrue"}},
+            "db-bootstrap ferretdb postgres postgrest redis versitygw",
+        ),
         ({"images": {"source": "registry"}}, "db-bootstrap versitygw"),
     ],
-    ids=["packages", "mail", "observability", "certificates", "firewall", "registry"],
+    ids=[
+        "packages",
+        "mail",
+        "observability",
+        "certificates",
+        "firewall",
+        "elsewhere",
+        "others",
+        "registry",
+    ],
 )
 def test_own_images_are_those_that_the_stack_runs(settings: dict[str, object], names: str) -> None:
     assert own_images(parse(DEVELOPMENT | settings)) == names.split()
