@@ -2,7 +2,8 @@
 
 `python -m infra.image_build [NAME …]` takes components' or images' names (all without one), builds
 what the engine does not hold yet, the base image first, and prints the references of the named
-images, one a line. The tags are those that a stack uses.
+images, one a line. Tags and labels are those of a stack's own builds, so that it builds nothing
+again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra import catalog
+from airgap.docker_provider.image import labels_of
+from infra import catalog, image_lock
 from infra.build_context import BuildContextError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,11 +48,30 @@ def ensure(name: str) -> str:
             f"--tag={tag}",
             f"--file={ROOT / build.dockerfile}",
             *(f"--build-arg={key}={value}" for key, value in sorted(arguments.items())),
+            *(f"--label={key}={value}" for key, value in labels(name).items()),
             str(ROOT / build.context),
         ],
         name,
     )
     return tag
+
+
+def labels(name: str) -> dict[str, str]:
+    """Labels that a stack's build gives an image, as `infra.images` declares it.
+
+    Without them a stack would build it again: with a label more it is another image, and what is
+    built on it is compiled once more.
+    """
+    build = catalog.BUILDS[name]
+    return labels_of(
+        {
+            "context": str(ROOT / build.context),
+            "dockerfile": str(ROOT / build.dockerfile),
+            "args": dict(catalog.build_arguments(name, ROOT)),
+            "platform": image_lock.PLATFORM,
+            "builderVersion": "BuilderV1",
+        }
+    )
 
 
 def ensure_with_parts(name: str) -> str:

@@ -160,6 +160,21 @@ class ImageType:
         return f"{repository}@{pushed}" if pushed else ""
 
 
+def labels_of(build: Values) -> dict[str, str]:
+    """Labels by which an image is known to be built as declared.
+
+    Whoever builds it by other means and labels it so spares the provider building it again, and
+    with it whatever is built on it.
+
+    Args:
+        build: The resource's input `build`.
+
+    Raises:
+        ProviderError: The context or the Dockerfile cannot be read.
+    """
+    return {BUILD_LABEL: _recipe_digest(parse(Build, _with_digest(build)))}
+
+
 def _follow(operation: Operation, events: Iterable[dict[str, Any]], subject: str) -> dict[str, Any]:
     """Show the engine's progress line by line and return what it reports besides.
 
