@@ -60,3 +60,11 @@ def test_what_is_encrypted_does_not_stand_in_clear(
 
 def test_without_a_file_nothing_stands_in_clear(tmp_path: Path) -> None:
     assert not stack_file.in_clear("shop", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(stack_file.ROOT.glob("Pulumi.*.yaml")), ids=lambda file: file.name
+)
+def test_no_shipped_stack_has_the_salt_of_one_checkout(file: Path) -> None:
+    # Pulumi adds it to a stack's file; with it, no other checkout's passphrase fits.
+    assert "encryptionsalt" not in file.read_text()
