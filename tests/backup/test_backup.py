@@ -228,8 +228,9 @@ def test_a_new_table_still_gets_row_level_security(target: Stores, ann: str) -> 
 
 def test_a_row_gets_the_next_number(target: Stores, restored: Fingerprint) -> None:
     assert restored
-    number = "insert into public.open_to_all (word) values ('x') returning id || word"
-    assert target.query(f"begin; {number}; rollback") == "42X"
+    # Read and not taken: a query whose answer the engine loses is asked again.
+    sequence = "pg_get_serial_sequence('public.open_to_all', 'id')::regclass"
+    assert target.query(f"select pg_sequence_last_value({sequence}) + 1") == "42"
 
 
 def test_the_target_keeps_its_own_keys(source: Stores, target: Stores) -> None:
