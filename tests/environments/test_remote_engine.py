@@ -34,7 +34,7 @@ def test_a_stack_comes_up_over_ssh(story: Story, ssh: SshDoor) -> None:
 
 def test_a_stack_is_changed_over_tls(story: Story) -> None:
     assert story.moved.code == 0
-    assert story.connections_over_tls > 10
+    assert story.connections_over_tls
 
 
 def test_no_ssh_outlives_its_command(story: Story, ssh: SshDoor) -> None:
