@@ -21,3 +21,11 @@ def parse(log: str) -> Iterator[dict[str, Any]]:
             continue  # the last line of a run that was killed
         if isinstance(event, dict):
             yield event
+
+
+def steps(log: str, resource_type: str) -> Iterator[dict[str, Any]]:
+    """What the engine said before each step on a resource of a type, in order."""
+    for event in parse(log):
+        step = (event.get("resourcePreEvent") or {}).get("metadata") or {}
+        if step.get("type") == resource_type:
+            yield step

@@ -23,10 +23,7 @@ def handed_over(events: str) -> frozenset[str]:
     """
     left: dict[str, frozenset[int]] = {}
     taken: set[int] = set()
-    for event in engine_events.parse(events):
-        step = (event.get("resourcePreEvent") or {}).get("metadata") or {}
-        if step.get("type") != CONTAINER_TYPE:
-            continue
+    for step in engine_events.steps(events, CONTAINER_TYPE):
         if step["op"] == "delete":
             old = step.get("old") or {}
             left[_name(old)] = _ports(old)

@@ -34,10 +34,7 @@ def of_stores(events: str) -> tuple[ImageChange, ...]:
     """
     before: dict[str, str] = {}
     found: dict[str, ImageChange] = {}
-    for event in engine_events.parse(events):
-        step = (event.get("resourcePreEvent") or {}).get("metadata") or {}
-        if step.get("type") != CONTAINER_TYPE:
-            continue
+    for step in engine_events.steps(events, CONTAINER_TYPE):
         urn = step["urn"]
         old, new = _inputs(step.get("old")), _inputs(step.get("new"))
         if "image" in old:
