@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from infra.context import Context
 
 PORT = 8080
+CHALLENGES_AT_ONCE = 16
+"""Passed on to the component at the same time, by whatever stands in front of it."""
+CHALLENGE_SECONDS = 5
+"""Within which it answers one."""
+
 CHALLENGE_PATH = r"/\.well-known/acme-challenge/[A-Za-z0-9_-]+"
 """What a directory asks for by plain HTTP, as a regular expression (RFC 8555, section 8.3). A token
 is base64url (section 8.1): no other segment, no escape, no query."""

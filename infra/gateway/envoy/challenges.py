@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.gateway.envoy.xds import Json, socket_address, typed
+from infra.gateway.envoy.xds import Json, seconds, socket_address, typed
 from infra.gateway.settings import Upstream
-from infra.services.certificates import CHALLENGE_PATH, PORT
+from infra.services.certificates import CHALLENGE_PATH, CHALLENGE_SECONDS, CHALLENGES_AT_ONCE, PORT
 
 if TYPE_CHECKING:
     from infra.gateway.settings import GatewaySettings
 
 COMPONENT = "certificates"
-
-_TIMEOUT = "5s"
-_CONCURRENCY = 16
 
 
 def challenge_route() -> Json:
@@ -24,7 +21,7 @@ def challenge_route() -> Json:
             "safe_regex": {"regex": CHALLENGE_PATH},
             "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
         },
-        "route": {"cluster": COMPONENT, "timeout": _TIMEOUT},
+        "route": {"cluster": COMPONENT, "timeout": seconds(CHALLENGE_SECONDS)},
     }
 
 
@@ -48,6 +45,6 @@ def challenge_clusters(settings: GatewaySettings) -> list[Json]:
             "cluster_name": COMPONENT,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
-        "circuit_breakers": {"thresholds": [dict.fromkeys(limits, _CONCURRENCY)]},
+        "circuit_breakers": {"thresholds": [dict.fromkeys(limits, CHALLENGES_AT_ONCE)]},
     }
     return [cluster]

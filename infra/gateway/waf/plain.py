@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.gateway.waf.blocks import block, choice, milliseconds
-from infra.services.certificates import CHALLENGE_PATH
+from infra.services.certificates import CHALLENGE_PATH, CHALLENGE_SECONDS, CHALLENGES_AT_ONCE
 
 if TYPE_CHECKING:
     from infra.gateway.settings import Tls
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 _HTTPS_PORT = 443
 _NAMES = "127.0.0.11"
 """The engine's name server, in every container of a network."""
-
-_CHALLENGES_AT_ONCE = 16
 
 
 def redirect_server(settings: WafSettings, tls: Tls) -> str:
@@ -62,11 +60,11 @@ def _location(settings: WafSettings, redirect: str) -> str:
     return block(
         "location /",
         block('if ($plinth_challenge = "")', redirect),
-        f"limit_conn challenges {_CHALLENGES_AT_ONCE};",
+        f"limit_conn challenges {CHALLENGES_AT_ONCE};",
         "client_max_body_size 1k;",
         "proxy_pass_request_body off;",
         'proxy_set_header Content-Length "";',
-        "proxy_read_timeout 5s;",
+        f"proxy_read_timeout {CHALLENGE_SECONDS}s;",
         "# By a variable the name is looked up for each request: the component may come later, or",
         "# anew with another address.",
         f"resolver {_NAMES} ipv6=off valid=5s;",
