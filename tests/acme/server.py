@@ -49,6 +49,15 @@ class AcmeServer:
     def directory_url(self) -> str:
         return f"https://{self.host}:{self.port}/dir"
 
+    def settings(self, *domains: str) -> dict[str, Any]:
+        """What a stack's file says of the directory, in `gateway.tls.acme`."""
+        return {
+            "directory_url": self.directory_url,
+            "ca_certificate": self.authority,
+            "domains": list(domains),
+            "terms_agreed": True,
+        }
+
     @property
     def log(self) -> Path:
         return self.folder / "log"

@@ -48,13 +48,7 @@ class Automatic:
 def automatic(tls_stack: TlsStack, tmp_path_factory: pytest.TempPathFactory) -> Automatic:
     folder = tmp_path_factory.mktemp("directory")
     with acme_server(folder, http_port=REDIRECT_PORT, host=engine_address()) as directory:
-        acme = {
-            "directory_url": directory.directory_url,
-            "ca_certificate": directory.authority,
-            "domains": ["localhost"],
-            "terms_agreed": True,
-        }
-        tls_stack.up({"acme": acme})
+        tls_stack.up({"acme": directory.settings("localhost")})
         gateway = tls_stack.container("gateway").id
         at_first = shown()
         directory.start()

@@ -44,13 +44,8 @@ def behind_firewall(
 ) -> BehindFirewall:
     folder = tmp_path_factory.mktemp("directory")
     with acme_server(folder, http_port=REDIRECT_PORT, host=engine_address()) as directory:
-        acme = {
-            "directory_url": directory.directory_url,
-            "ca_certificate": directory.authority,
-            "domains": ["localhost"],
-            "terms_agreed": True,
-        }
-        tls_stack.up({"acme": acme}, waf=True)
+        certificate = {"acme": directory.settings("localhost")}
+        tls_stack.up(certificate, waf=True)
         firewall = tls_stack.container("waf").id
         at_first = shown()
         directory.start()
@@ -64,7 +59,7 @@ def behind_firewall(
                 "redirect": httpx.get(f"{tls_stack.plain_url}/rest/v1/todos"),
             }
         # The gateway takes the ports that the firewall leaves.
-        tls_stack.up({"acme": acme})
+        tls_stack.up(certificate)
         with httpx.Client(base_url=tls_stack.url, verify=trust) as client:
             return BehindFirewall(issued, **seen, without=client.get("/health/live"))
 
