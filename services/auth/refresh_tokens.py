@@ -165,23 +165,25 @@ async def digest_values(database: Database) -> int:
         async with database.transaction("digest_refresh_tokens") as connection:
             row = await connection.fetchrow(
                 f"""with batch as (
-                      select id from auth.refresh_tokens where id > $1 order by id limit $2
+                      select max(id) as last from (
+                        select id from auth.refresh_tokens where id > $1 order by id limit $2
+                      ) as ids
                     ), changed as (
-                      update auth.refresh_tokens as tokens
+                      update auth.refresh_tokens
                       set token = {_digest_in_sql("token")},
                           parent = case when parent = '' or parent ~ '^{DIGEST_PREFIX}'
                                         then parent else {_digest_in_sql("parent")} end
-                      from batch
-                      where tokens.id = batch.id and token !~ '^{DIGEST_PREFIX}'
+                      where id > $1 and id <= (select last from batch)
+                        and token !~ '^{DIGEST_PREFIX}'
                       returning 1
                     )
-                    select (select max(id) from batch), (select count(*) from changed)""",  # noqa: S608  (constants)
+                    select (select last from batch), (select count(*) from changed)""",  # noqa: S608  (constants)
                 last,
                 _BATCH,
             )
-        if row["max"] is None:
+        if row["last"] is None:
             return replaced
-        last = row["max"]
+        last = row["last"]
         replaced += row["count"]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra import keys
+from services.auth import refresh_tokens
 from services.auth.housekeeping import housekeeping
 from services.auth.models import RefreshToken
 from services.auth.refresh_tokens import RefreshTokenValues, digest_of, digest_values
@@ -139,6 +140,21 @@ async def test_tokens_in_clear_are_digested(
         "select token from auth.refresh_tokens where session_id = $1::text::uuid", session_id(user)
     )
     assert kept == digest_of(clear)
+
+
+@pytest.mark.engine
+async def test_tokens_in_clear_are_digested_a_batch_at_a_time(
+    service: AuthService,
+    database: asyncpg.Connection,
+    own_pool: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refresh_tokens, "_BATCH", 1)
+    await digest_values(own_pool)
+    for _ in range(2):
+        await set_clear(database, service.sign_up())
+
+    assert await digest_values(own_pool) == 2
 
 
 @pytest.mark.engine
