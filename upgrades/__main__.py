@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upgrades import answer, debian, packages, registry, table
-from upgrades.answer import Answer, UnreachableError
+from upgrades import debian, packages, registry, table, versions
 from upgrades.pins import Pin, PinError, pins
+from upgrades.versions import Answer, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ _ASK: Mapping[str, Callable[[Pin], Sequence[str]]] = {
     "go": lambda pin: packages.go(pin.package),
     "npm": lambda pin: packages.npm(pin.package),
     "pypi": lambda pin: packages.pypi(pin.package),
-    "registry": lambda pin: answer.same_form(pin.version, registry.tags(pin.package)),
+    "registry": lambda pin: versions.same_form(pin.version, registry.tags(pin.package)),
 }
 """Versions by who publishes them. Debian's are asked for together."""
 
@@ -44,7 +44,7 @@ def answers(found: Sequence[Pin], root: Path = ROOT) -> Mapping[Pin, Answer | Un
 
 def _answer(pin: Pin) -> Answer | UnreachableError:
     try:
-        return answer.newest(pin, _ASK[pin.publisher](pin))
+        return versions.newest(pin, _ASK[pin.publisher](pin))
     except UnreachableError as error:
         return error
 

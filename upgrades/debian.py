@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import catalog
-from upgrades.answer import Answer, UnreachableError
+from upgrades.versions import Answer, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin
 
 from upgrades import web
-from upgrades.answer import UnreachableError
+from upgrades.versions import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from upgrades.answer import Answer, UnreachableError
+from upgrades.versions import Answer, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from upgrades.answer import UnreachableError
+from upgrades.versions import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from upgrades import debian
-from upgrades.answer import UnreachableError
+from upgrades.versions import UnreachableError
 
 pytestmark = pytest.mark.engine
 

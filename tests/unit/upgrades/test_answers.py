@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.upgrades.conftest import MakePin, Page, Publisher
 from upgrades.__main__ import answers
-from upgrades.answer import Answer, UnreachableError
 from upgrades.pins import Pin
+from upgrades.versions import Answer, UnreachableError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

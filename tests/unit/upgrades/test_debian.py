@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.upgrades.conftest import MakePin
 from upgrades import debian
-from upgrades.answer import UnreachableError
+from upgrades.versions import UnreachableError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

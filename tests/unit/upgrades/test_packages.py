@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.upgrades.conftest import Page, Publisher
 from upgrades import packages
-from upgrades.answer import UnreachableError
+from upgrades.versions import UnreachableError
 
 NOBODY = "http://127.0.0.1:1"
 WHEEL = '<a href="{0}-py3-none-any.whl">{0}-py3-none-any.whl</a>'

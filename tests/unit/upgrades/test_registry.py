@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.upgrades.conftest import Page, Publisher
 from upgrades import registry
-from upgrades.answer import UnreachableError
+from upgrades.versions import UnreachableError
 
 LIST = "/v2/team/app/tags/list?n=1000"
 TOKEN = "/token?scope=repository%3Ateam%2Fapp%3Apull&service=here"

@@ -2,8 +2,8 @@ import pytest
 
 from tests.unit.upgrades.conftest import MakePin
 from upgrades.__main__ import NEWER, NOTHING_KNOWN, NOTHING_NEWER, exit_code
-from upgrades.answer import Answer, UnreachableError
 from upgrades.table import render
+from upgrades.versions import Answer, UnreachableError
 
 SAME = Answer("1.2.3", "1.2.3")
 UNKNOWN = UnreachableError("mirror.example answers 403")

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.unit.upgrades.conftest import MakePin
-from upgrades.answer import Answer, newest, same_form
+from upgrades.versions import Answer, newest, same_form
 
 
 @pytest.mark.parametrize(
