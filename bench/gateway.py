@@ -25,12 +25,13 @@ from infra.gateway.component import PORT as GATEWAY_PORT
 from infra.services.rest import PORT as REST_PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bench.environment import Environment
 
-ROUNDS = 5
-SECONDS_BY_CONNECTIONS = {1: 2, 16: 3}
+TURNS = 20
+SECONDS = 1
+CONNECTIONS = (1, 16)
 QUERY = "?select=id,title"
 OK = 200
 READY_SECONDS = 10
@@ -168,13 +169,16 @@ def _load(target: Target, connections: int) -> load.Load:
         target.name,
         target.url,
         connections=connections,
-        seconds=SECONDS_BY_CONNECTIONS[connections],
+        seconds=SECONDS,
         headers=target.headers,
     )
 
 
 def measure(environment: Environment) -> list[Comparison]:
-    """Compare PostgREST alone, behind the bare proxy, and behind the gateway, in this order."""
+    """Compare PostgREST alone, behind the bare proxy, and behind the gateway.
+
+    Every other turn has them the other way round: what changes steadily favours none.
+    """
     outputs = environment.outputs()
     key = outputs["publishable_key"]
     token = _sign_up_with_a_row(outputs["gateway_url"], key)
@@ -193,14 +197,16 @@ def measure(environment: Environment) -> list[Comparison]:
         for target in targets:
             _check(target)
             _load(target, 16)  # warm: connections, plans, the token's signature
-        turns = [
-            {
-                connections: [_load(target, connections) for target in targets]
-                for connections in SECONDS_BY_CONNECTIONS
-            }
-            for _ in range(ROUNDS)
-        ]
+        turns = [_turn(targets, -1 if number % 2 else 1) for number in range(TURNS)]
     return [_compare(position, target.name, turns) for position, target in enumerate(targets)]
+
+
+def _turn(targets: Sequence[Target], step: int) -> dict[int, list[load.Load]]:
+    """Loads by connections, each in the targets' order; `step` is -1 to take them from the last."""
+    return {
+        connections: [_load(target, connections) for target in targets[::step]][::step]
+        for connections in CONNECTIONS
+    }
 
 
 def _compare(position: int, name: str, turns: list[dict[int, list[load.Load]]]) -> Comparison:
