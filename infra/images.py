@@ -13,10 +13,9 @@ import pulumi_docker as docker
 
 from infra import catalog, image_lock
 from infra.config.section import ConfigurationError
+from infra.container import HealthCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pulumi
 
     from infra.catalog import UpstreamImage
@@ -27,6 +26,11 @@ ROOT = Path(__file__).resolve().parent.parent
 _REPOSITORY = Path("..")
 """Seen from this folder, where Pulumi runs the program. A path that names no machine keeps the
 state the same wherever the checkout is."""
+
+_REST_SECONDS = 10
+"""Between two health checks of a component that serves."""
+_LIMIT_SECONDS = 3
+"""What a health check may take."""
 
 
 class ImageSource:
@@ -63,9 +67,24 @@ class ImageSource:
         """
         return self._upstream(component, catalog.CATALOG[component].alternatives[program])
 
-    def health_check(self, component: str) -> Sequence[str]:
-        """Command inside the image that tells whether the component serves."""
-        return catalog.CATALOG[component].health_check(self._source(component))
+    def health_check(self, component: str) -> HealthCheck:
+        """How the engine tells whether the component serves.
+
+        An image of this repository is asked every second, by a command that waits once it has
+        succeeded (`images/base/health-check.sh`): a start is over when it is over, and a component
+        at rest costs little. Upstream's images have no such command.
+        """
+        entry = catalog.CATALOG[component]
+        source = self._source(component)
+        command = entry.health_check(source)
+        if entry.upstream and source == "registry":
+            return HealthCheck(command)
+        return HealthCheck(
+            ("health-check", str(_REST_SECONDS), str(_LIMIT_SECONDS), *command),
+            interval_seconds=1,
+            timeout_seconds=_REST_SECONDS + _LIMIT_SECONDS + 2,
+            retries=30,
+        )
 
     def data_directory(self, component: str) -> str:
         """Where the component keeps its data inside the image."""

@@ -41,6 +41,7 @@ debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$mirro
 install -m 0644 "$here"/apt.conf "$root/etc/apt/apt.conf.d/80plinth"
 install -m 0644 "$here"/dpkg.cfg "$root/etc/dpkg/dpkg.cfg.d/80plinth"
 install -m 0755 "$here"/http-check.sh "$root/usr/local/bin/http-check"
+install -m 0755 "$here"/health-check.sh "$root/usr/local/bin/health-check"
 # The mirror that debootstrap used; it has the security suite beside the main one.
 mirror=$(sed -n '1s/^deb \([^ ]*\) .*/\1/p' "$root/etc/apt/sources.list")
 mirror=${mirror%/}

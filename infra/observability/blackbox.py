@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from infra.container import FILES_DIRECTORY, ContainerService, ContainerSpec, HealthCheck
+from infra.container import FILES_DIRECTORY, ContainerService, ContainerSpec
 from infra.watch import Metrics
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def declare(context: Context, on: Sequence[str]) -> ContainerService:
             command=(f"--config.file={FILES_DIRECTORY}/{_CONFIGURATION_FILE}",),
             files={_CONFIGURATION_FILE: configuration()},
             networks=on,
-            health=HealthCheck(context.images.health_check(COMPONENT)),
+            health=context.images.health_check(COMPONENT),
             watch=WATCH,
             memory_mebibytes=64,
             cpu_shares=128,

@@ -10,7 +10,6 @@ from infra.container import (
     ContainerService,
     ContainerSpec,
     DataVolume,
-    HealthCheck,
     PublishedPort,
 )
 from infra.observability import blackbox
@@ -92,7 +91,7 @@ def declare(context: Context, watched: Mapping[str, Watch], on: Sequence[str]) -
             volumes=[DataVolume("prometheus-data", data_directory)],
             networks=on,
             ports=[PublishedPort(PORT, settings.port)],
-            health=HealthCheck(context.images.health_check(COMPONENT)),
+            health=context.images.health_check(COMPONENT),
             watch=WATCH,
             memory_mebibytes=_MEMORY_MEBIBYTES,
             cpu_shares=256,

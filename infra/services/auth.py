@@ -18,7 +18,6 @@ from infra.container import (
     GIVEN_DIRECTORY,
     ContainerService,
     ContainerSpec,
-    HealthCheck,
 )
 from infra.services import mail
 from infra.watch import HttpProbe, Metrics
@@ -253,7 +252,7 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             given_volumes={breached.volume: GIVEN_DIRECTORY} if breached else {},
             # Twice the same where the database runs elsewhere.
             networks=tuple(dict.fromkeys(("backend", database.client.network))),
-            health=HealthCheck(context.images.health_check("auth")),
+            health=context.images.health_check("auth"),
             watch=watch(is_gotrue=context.config.runs_gotrue),
             memory_mebibytes=192,
             stop_grace_seconds=15,

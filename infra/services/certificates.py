@@ -12,7 +12,6 @@ from infra.container import (
     ContainerService,
     ContainerSpec,
     DataVolume,
-    HealthCheck,
 )
 from infra.watch import Metrics
 
@@ -94,7 +93,7 @@ def declare(context: Context, acme: Acme) -> ContainerService:
                 DataVolume("certificates-account", "/data/account"),
                 DataVolume(ISSUED_VOLUME, "/data/issued"),
             ],
-            health=HealthCheck(context.images.health_check("certificates")),
+            health=context.images.health_check("certificates"),
             watch=Metrics(PORT),
             memory_mebibytes=128,
             cpu_shares=128,

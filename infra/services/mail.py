@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.container import ContainerService, ContainerSpec, HealthCheck, PublishedPort
+from infra.container import ContainerService, ContainerSpec, PublishedPort
 from infra.watch import Metrics
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def declare(context: Context) -> ContainerService:
             },
             networks=("backend",),
             ports=[PublishedPort(WEB_PORT, context.config.mail.port)],
-            health=HealthCheck(context.images.health_check("mail")),
+            health=context.images.health_check("mail"),
             watch=Metrics(WEB_PORT),
             memory_mebibytes=128,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra import keys
-from infra.container import ContainerService, ContainerSpec, HealthCheck
+from infra.container import ContainerService, ContainerSpec
 from infra.watch import HttpProbe
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def declare(context: Context, database: postgres.Postgres) -> ContainerService:
             files=database.client.files,
             # Twice the same where the database runs elsewhere.
             networks=tuple(dict.fromkeys(("backend", database.client.network))),
-            health=HealthCheck(context.images.health_check("rest")),
+            health=context.images.health_check("rest"),
             watch=HttpProbe(ADMIN_PORT, "/ready"),
             memory_mebibytes=256,
             cpu_shares=1024,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra import credentials
-from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
+from infra.container import ContainerService, ContainerSpec, DataVolume, PublishedPort
 from infra.stores.endpoint import Endpoint, ExternalStore
 from infra.watch import TcpProbe
 
@@ -72,7 +72,7 @@ def _here(context: Context) -> Mongo:
             },
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
-            health=HealthCheck(context.images.health_check("mongo")),
+            health=context.images.health_check("mongo"),
             watch=TcpProbe(PORT),
             memory_mebibytes=640,
             shared_memory_mebibytes=128,

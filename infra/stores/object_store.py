@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra import credentials
-from infra.container import ContainerService, ContainerSpec, DataVolume, HealthCheck, PublishedPort
+from infra.container import ContainerService, ContainerSpec, DataVolume, PublishedPort
 from infra.stores.endpoint import ExternalStore, ObjectEndpoint
 from infra.watch import HttpProbe
 
@@ -79,7 +79,7 @@ def _here(context: Context) -> ObjectStore:
             volumes=[DataVolume("object-store-data", "/data")],
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
-            health=HealthCheck(context.images.health_check("object-store")),
+            health=context.images.health_check("object-store"),
             watch=HttpProbe(PORT, "/health"),
             memory_mebibytes=256,
             stop_grace_seconds=30,

@@ -16,7 +16,6 @@ from infra.container import (
     ContainerService,
     ContainerSpec,
     DataVolume,
-    HealthCheck,
     PublishedPort,
 )
 from infra.stores.endpoint import Endpoint, ExternalStore
@@ -170,7 +169,7 @@ def _server(context: Context, superuser_password: pulumi.Output[str]) -> Contain
             # A container on internal networks alone cannot publish a port.
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
-            health=HealthCheck(context.images.health_check("postgres")),
+            health=context.images.health_check("postgres"),
             watch=TcpProbe(PORT),
             memory_mebibytes=512,
             shared_memory_mebibytes=128,

@@ -14,7 +14,6 @@ from infra.container import (
     ContainerService,
     ContainerSpec,
     DataVolume,
-    HealthCheck,
     PublishedPort,
 )
 from infra.stores.endpoint import Endpoint, ExternalStore
@@ -96,7 +95,7 @@ def _here(context: Context) -> Redis:
             volumes=[DataVolume("redis-data", "/data")],
             networks=("backend", "data") if published else ("data",),
             ports=[PublishedPort(PORT, published)] if published else (),
-            health=HealthCheck(context.images.health_check("redis")),
+            health=context.images.health_check("redis"),
             watch=TcpProbe(PORT),
             memory_mebibytes=_MEMORY_MEBIBYTES,
             stop_grace_seconds=30,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.container import RENEWED_FILES_DIRECTORY, ContainerSpec, HealthCheck
+from infra.container import RENEWED_FILES_DIRECTORY, ContainerSpec
 from infra.gateway.envoy import runtime
 from infra.gateway.envoy.bootstrap import render
 from infra.gateway.envoy.overload import MEMORY_MEBIBYTES
@@ -55,7 +55,7 @@ def container(
         renewed_volume=issuer.volumes[certificates.ISSUED_VOLUME].name if issuer else None,
         networks=("edge", "backend"),
         ports=ports,
-        health=HealthCheck(context.images.health_check("gateway"), interval_seconds=2),
+        health=context.images.health_check("gateway"),
         watch=Metrics(METRICS_PORT),
         memory_mebibytes=MEMORY_MEBIBYTES,
         cpu_shares=1024,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.container import ContainerService, ContainerSpec, HealthCheck
+from infra.container import ContainerService, ContainerSpec
 from infra.gateway import component as gateway_component
 from infra.gateway.routes import ROUTES
 from infra.gateway.settings import STOP_GRACE_SECONDS, Upstream
@@ -87,7 +87,7 @@ def declare(
             renewed_volume=issuer.volumes[certificates.ISSUED_VOLUME].name if issuer else None,
             networks=("edge",),
             ports=gateway_component.published_ports(context.config.gateway),
-            health=HealthCheck(context.images.health_check("waf"), interval_seconds=2),
+            health=context.images.health_check("waf"),
             watch=TcpProbe(gateway_component.PORT),
             memory_mebibytes=MEMORY_MEBIBYTES,
             cpu_shares=1024,

@@ -61,6 +61,30 @@ def test_everything_that_stays_is_checked_for_health(
     assert without == {"db-bootstrap"}
 
 
+@pytest.fixture
+def checks(components: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Health checks of what this repository has built."""
+    return [inputs["healthcheck"] for inputs in components.values() if "healthcheck" in inputs]
+
+
+def test_a_start_is_seen_within_a_second(checks: list[dict[str, Any]]) -> None:
+    assert {check["interval"] for check in checks} == {"1s"}
+
+
+def test_what_serves_is_asked_every_ten_seconds(checks: list[dict[str, Any]]) -> None:
+    assert {tuple(check["tests"][1:4]) for check in checks} == {("health-check", "10", "3")}
+
+
+def test_the_engine_does_not_give_a_check_up_that_rests(checks: list[dict[str, Any]]) -> None:
+    assert all(int(check["timeout"].removesuffix("s")) > 10 + 3 for check in checks)
+
+
+def test_upstreams_images_are_asked_in_their_own_words() -> None:
+    program = run_program("dev", {**DEVELOPMENT, "plinth:images": {"source": "registry"}})
+    check = program.resources[CONTAINER]["postgres"]["healthcheck"]
+    assert check["tests"] == ["CMD", "pg_isready", "--quiet", "--host=127.0.0.1"]
+
+
 @pytest.mark.parametrize("store", ["postgres", "mongo", "redis", "object-store"])
 def test_a_store_is_given_half_a_minute_to_stop(
     components: dict[str, dict[str, Any]], store: str
