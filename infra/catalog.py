@@ -121,11 +121,14 @@ class Entry:
     """Programs that a setting puts in this one's place, by the setting's value. No package mirror
     has them: they are pulled whatever the source, and no test of this repository runs them."""
 
+    def upstream_from(self, source: Source) -> UpstreamImage | None:
+        """Upstream's image where the source means it; None where this repository's own runs."""
+        return self.upstream if source == "registry" else None
+
     def health_check(self, source: Source) -> tuple[str, ...]:
         """Command, without a shell, that succeeds while the component serves."""
-        if source == "registry" and self.upstream:
-            return self.upstream.health_check
-        return self.built_health_check
+        upstream = self.upstream_from(source)
+        return upstream.health_check if upstream else self.built_health_check
 
     def data_directory(self, source: Source) -> str:
         """Where the image keeps its data.
@@ -133,9 +136,8 @@ class Entry:
         Raises:
             KeyError: The component keeps none.
         """
-        directory = self.built_data_directory
-        if source == "registry" and self.upstream:
-            directory = self.upstream.data_directory
+        upstream = self.upstream_from(source)
+        directory = upstream.data_directory if upstream else self.built_data_directory
         if directory is None:
             raise KeyError(f"image {self.build.name} keeps no data; it needs no volume")
         return directory

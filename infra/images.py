@@ -7,7 +7,7 @@ image knows which source it came from.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pulumi_docker as docker
 
@@ -18,7 +18,7 @@ from infra.container import HealthCheck
 if TYPE_CHECKING:
     import pulumi
 
-    from infra.catalog import UpstreamImage
+    from infra.catalog import Source, UpstreamImage
     from infra.config.stack import StackConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,8 +53,8 @@ class ImageSource:
         Raises:
             ConfigurationError: The stack requires digests and the catalogue has none for it.
         """
-        upstream = catalog.CATALOG[component].upstream
-        if upstream and self._source(component) == "registry":
+        upstream = catalog.CATALOG[component].upstream_from(self._source(component))
+        if upstream:
             return self._upstream(component, upstream)
         name = catalog.image_name(component)
         return self._pulled(name, self._lock.reference(name)) if self._lock else self._built(name)
@@ -74,10 +74,9 @@ class ImageSource:
         succeeded (`images/base/health-check.sh`): a start is over when it is over, and a component
         at rest costs little. Upstream's images have no such command.
         """
-        entry = catalog.CATALOG[component]
-        source = self._source(component)
+        entry, source = catalog.CATALOG[component], self._source(component)
         command = entry.health_check(source)
-        if entry.upstream and source == "registry":
+        if entry.upstream_from(source):
             return HealthCheck(command)
         return HealthCheck(
             ("health-check", str(_REST_SECONDS), str(_LIMIT_SECONDS), *command),
@@ -90,7 +89,7 @@ class ImageSource:
         """Where the component keeps its data inside the image."""
         return catalog.CATALOG[component].data_directory(self._source(component))
 
-    def _source(self, component: str) -> Literal["packages", "registry"]:
+    def _source(self, component: str) -> Source:
         return "registry" if component in self._chosen_upstream else self._config.source
 
     def _built(self, name: str) -> pulumi.Output[str]:
