@@ -150,7 +150,7 @@ def change_rest(request: Form, image: str) -> None:
     request["Image"] = image
     request["Labels"]["plinth.component"] = "rset"
     # Short, for drift is told once the first check has ended.
-    request["Healthcheck"] |= {"Interval": 10**9, "Test": ["CMD", "true"]}
+    request["Healthcheck"] |= {"Interval": 2 * 10**9, "Test": ["CMD", "true"]}
     name = next(name for name in request["Networks"] if name.endswith("-backend"))
     request["Networks"][name] = ["rest", "postgres"]
 
