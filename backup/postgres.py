@@ -328,6 +328,8 @@ def without_commit(end: bytes) -> bytes:
 def _opening(roles_sql: str) -> str:
     return (
         f"set lock_timeout = '{LOCK_SECONDS}s';\nset client_min_messages = warning;\n"
+        # Whoever looks for a deadlock first is ended: readers look after a second, this does not.
+        f"set deadlock_timeout = '{2 * LOCK_SECONDS}s';\n"
         # Verifiers of passwords stay out of the server's log.
         "set log_statement = 'none';\nset log_min_error_statement = panic;\n"
         f"begin;\n{roles_sql}\n{sql.read('empty_database')}\n"

@@ -117,6 +117,10 @@ class Stores:
                 return printed.removesuffix(END)
         pytest.fail(f"the engine lost what {script} printed, {MOST_TRIES} times")
 
+    def script(self, lines: str) -> str:
+        """What psql prints of a script, errors among it; it goes on after one."""
+        return self.in_container('printf %s "$1" | psql -XqAt -d postgres 2>&1', lines).strip()
+
     def query(self, sql: str, database: str = "postgres") -> str:
         """What psql prints."""
         return self.in_container(

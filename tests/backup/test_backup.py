@@ -444,6 +444,30 @@ def test_services_run_again_after_a_failing_restore(target: Stores, failed: Run)
     assert target.api("/rest/v1/kinds?select=mood") == [{"mood": "happy"}]
 
 
+DEADLOCK = "deadlock detected"
+READER_IN_THE_WAY = r"""
+begin;
+select count(*) from public.todos;
+do $$
+begin
+  for attempt in 1..600 loop
+    exit when exists (
+      select from pg_locks where relation = 'public.todos'::regclass and not granted
+    );
+    perform pg_sleep(0.1);
+  end loop;
+end
+$$;
+select format('select count(*) from %s', relation::regclass)
+from pg_locks join pg_class on pg_class.oid = relation
+where mode = 'AccessExclusiveLock' and granted
+  and relkind = 'r' and relnamespace = 'public'::regnamespace
+limit 1
+\gexec
+"""
+"""psql: read a table until a restore waits for it, then one that the restore has locked."""
+
+
 @dataclass(frozen=True)
 class Replacement:
     """What a restore into a stack with data did."""
@@ -451,6 +475,8 @@ class Replacement:
     fingerprint: Fingerprint
     seen: list[str]
     """What a reader saw, from before the restore until after it."""
+    in_the_way: str
+    """What a reader was told that kept a table which the restore wanted."""
 
 
 @pytest.fixture(scope="module")
@@ -468,22 +494,32 @@ def replaced(checkout: Checkout, target: Stores, failed: Run, bundle: Path) -> R
     s3.create_bucket(Bucket="other-bucket")
     s3.put_object(Bucket="other-bucket", Key="x", Body=b"x")
     s3.put_object(Bucket="plinth", Key="pictures/cat.png", Body=b"a dog")
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
+        in_the_way = pool.submit(target.script, READER_IN_THE_WAY)
         restoring = pool.submit(checkout.done, "restore", "bakb", FROM=str(bundle), FORCE="1")
         seen = [what_a_reader_sees(target)]
         while not restoring.done():
             seen.append(what_a_reader_sees(target))
             time.sleep(0.1)  # or asking takes the processor that restoring needs
         restoring.result()
-    return Replacement(target.everything(), [*seen, what_a_reader_sees(target)])
+    seen.append(what_a_reader_sees(target))
+    return Replacement(target.everything(), seen, in_the_way.result())
 
 
 def what_a_reader_sees(target: Stores) -> str:
-    """Numbers from several tables in one query: to-do items, users, and other things."""
-    return target.query(
-        "select concat_ws(' ', (select count(*) from public.todos), (select count(*) from"
-        " auth.users), to_regclass('public.other'), (select count(*) from public.kinds))"
-    )
+    """Numbers from several tables in one query: to-do items, users, and other things.
+
+    It asks again where it was ended because the restore waited for it.
+    """
+    while True:
+        try:
+            return target.query(
+                "select concat_ws(' ', (select count(*) from public.todos), (select count(*) from"
+                " auth.users), to_regclass('public.other'), (select count(*) from public.kinds))"
+            )
+        except AssertionError as refused:
+            if DEADLOCK not in str(refused):
+                raise
 
 
 @pytest.mark.parametrize("what", ["definitions", "rows", "documents", "objects"])
@@ -491,6 +527,10 @@ def test_forced_what_was_there_is_replaced(
     replaced: Replacement, filled: Fingerprint, what: str
 ) -> None:
     assert replaced.fingerprint[what] == filled[what]
+
+
+def test_a_restore_outlives_a_deadlock(replaced: Replacement) -> None:
+    assert DEADLOCK in replaced.in_the_way
 
 
 def test_a_reader_sees_the_old_content_and_then_the_new(replaced: Replacement) -> None:
