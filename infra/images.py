@@ -81,7 +81,9 @@ class ImageSource:
         return HealthCheck(
             ("health-check", str(_REST_SECONDS), str(_LIMIT_SECONDS), *command),
             interval_seconds=1,
+            # The command ends by itself before: a little more than it may take.
             timeout_seconds=_REST_SECONDS + _LIMIT_SECONDS + 2,
+            # After a failure it does not wait: half a minute of them, or more where each hangs.
             retries=30,
         )
 
